@@ -1,0 +1,74 @@
+# Two commands need only Python 3.11 or newer, pip and make:
+#   make demo    segment the bundled story with the embedded language model, say where the outputs are
+#   make test    everything CI checks
+# Each sets up .venv first, and again when pyproject.toml or constraints.txt change.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# The first interpreter that is new enough. `make PYTHON=python3.13 test` chooses another.
+CANDIDATES := python3 python python3.14 python3.13 python3.12 python3.11
+PYTHON := $(firstword $(foreach p,$(CANDIDATES),$(shell \
+	$(p) -c 'import sys; print("$(p)" if sys.version_info >= (3, 11) else "")' 2>/dev/null)))
+
+BIN := .venv/bin
+READY := .venv/.ready
+OLDEST_READY := .oldest/.ready
+STORY := datasets/demo/late_letter.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+.PHONY: help setup demo test lint format unit oldest wheel clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+	@echo "also: make setup | lint | format | unit | oldest | wheel | clean"
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "emcog needs Python 3.11 or newer; give one with: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "creating .venv with $(PYTHON)"; $(PYTHON) -m venv .venv; }
+	@echo "installing emcog into .venv (the first time, this fetches PyTorch)"
+	@# In the environment the constraints hold for the build tools too; `-c` alone would not reach those.
+	@PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(PIP) install --quiet --editable ".[dev]"
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/emcog segment $(STORY) --out demo-output --plot
+	@echo
+	@echo "The outputs are in demo-output:"
+	@ls demo-output | sed 's/^/  /'
+
+test: lint unit oldest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+unit: $(READY)
+	$(BIN)/pytest
+
+# The oldest transformers we promise to work with, laid in front of the one in .venv: a few wheels, no second torch.
+$(OLDEST_READY): oldest.txt $(READY)
+	@rm -rf .oldest
+	@$(PIP) install --quiet --no-deps --target .oldest --requirement oldest.txt
+	@touch $@
+
+oldest: export PYTHONPATH := $(CURDIR)/.oldest
+oldest: $(OLDEST_READY)
+	@$(BIN)/python -c 'import transformers as t; print("transformers", t.__version__); \
+		assert f"transformers=={t.__version__}\n" in open("oldest.txt").read()'
+	$(BIN)/pytest tests/lm
+
+wheel: $(READY)
+	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@ls dist
+
+clean:
+	rm -rf .venv .oldest build dist demo-output .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,178 @@
+"""Refinement on the fly: chunks of keys and raw proposals go in, refined boundaries come out, and memory does not grow.
+
+The listening pass feeds it chunk by chunk:
+
+    refiner = StreamingRefiner("modularity", max_window=512, layers=[3, 4, 5])
+    for chunk in ...:
+        boundaries.append(refiner.push(chunk_keys, proposed_starts_in_this_chunk))
+    boundaries.append(refiner.finish())
+
+Only the keys that a boundary to come may still look at are carried: at most 2 x max_window tokens and the chunk. No graph
+is kept: each window's is formed from its keys, on the device where they are, and comes over once.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from emcog.boundaries.refinement import MODES, Splitter, check_window, refine
+from emcog.errors import DataError, OptionError
+from emcog.graph.scores import METRICS, VOLUMES
+from emcog.graph.similarity import KINDS, _join, is_tensor, key_rows, to_numpy
+from emcog.graph.sums import NEGATIVE
+from emcog.options import check_choice, check_number
+
+
+class StreamingRefiner:
+    """Refines a text of any length as it is listened to.
+
+    In mode "paper" the boundaries equal `refine(similarity(keys, ...), proposals, ..., max_window=max_window)` on the whole
+    text. In mode "reference" each push is one chunk of the released code: the left context goes back to the last refined
+    boundary if that lies within as many tokens as the chunk has, and not in the first chunk.
+
+    Parameters
+    ----------
+    metric, mode, min_size, negative, volume : as in `refine`.
+    max_window : tokens, the longest window that a boundary may move in.
+    layers, heads, kind : as in `emcog.graph.similarity`.
+    """
+
+    def __init__(
+        self,
+        metric: str = "modularity",
+        mode: str = "paper",
+        min_size: int = 1,
+        *,
+        max_window: int = 512,
+        layers: Any = None,
+        heads: Any = None,
+        kind: str = "dot",
+        negative: str | None = None,
+        volume: str = "degree",
+    ):
+        self.mode = check_choice("mode", mode, MODES)
+        min_size = int(check_number("min_size", min_size, low=1, integer=True))
+        if mode == "reference" and (negative not in (None, "keep") or volume != "degree"):
+            raise OptionError('mode="reference" has its own rules: leave negative and volume out')
+        self._choice = (layers, heads, check_choice("kind", kind, KINDS))
+        self._rule = Splitter(
+            check_choice("metric", metric, METRICS),
+            min_size,
+            check_choice("negative", negative or "clip", NEGATIVE),
+            check_choice("volume", volume, VOLUMES),
+            check_window(max_window, None, min_size),
+        )
+        self._rows: Any = None  # keys of the tokens from _base on, one row a token
+        self._base = 0
+        self._seen = 0
+        self._known = 0
+        self._last: int | None = 0 if mode == "paper" else None
+        self._pending: list[int] = []
+        self._begun = self._done = False
+
+    @property
+    def carried(self) -> int:
+        """Tokens whose keys are held at the moment."""
+        return 0 if self._rows is None else int(self._rows.shape[0])
+
+    def push(self, keys: Any, proposals: Any, known: int | None = None) -> np.ndarray:
+        """Take the next chunk; return the boundaries that are now settled.
+
+        Parameters
+        ----------
+        keys : this chunk's un-rotated keys, shapes as in `similarity`: (layers, kv_heads, n_chunk, head_dim), array or tensor.
+        proposals : int, proposed starts as positions in the whole text, increasing; token 0 is implied ("paper").
+        known : every proposal before this position has been given by now; None: all before the end of this chunk. Give
+            an earlier one if the proposals lag behind the keys (Bayesian surprise of a chunk's last token, whole words).
+
+        Returns
+        -------
+        int64 array of refined starts in the whole text, after all that came before; 0 is the first ("paper").
+        """
+        if self._done:
+            raise DataError("this refiner is finished: make a new one for another text")
+        rows = key_rows(keys, *self._choice)
+        count = int(rows.shape[0])
+        known = self._seen + count if known is None else int(check_number("known", known, low=self._known, integer=True))
+        events = self._check_proposals(proposals, self._seen + count, known)
+        self._rows = rows if self._rows is None else _join([self._rows, rows], 0)
+        self._seen, start = self._seen + count, self._seen
+        if self.mode == "reference":
+            settled = self._push_reference(events, start, count)
+        else:
+            self._pending += [event for event in events if event > 0]
+            self._known = known
+            settled = ([] if self._begun or not self._seen else [0]) + self._settle(last=False)
+            self._begun = self._begun or self._seen > 0
+        self._trim()
+        return np.asarray(settled, dtype=np.int64)
+
+    def finish(self, proposals: Any = ()) -> np.ndarray:
+        """The boundaries still open at the end of the text; `proposals` are those that lagged behind, if any ("paper")."""
+        events = self._check_proposals(np.asarray(to_numpy(proposals), np.int64), self._seen, self._seen)
+        if self.mode == "reference" and events:
+            raise DataError('mode="reference" takes the proposals of a chunk with its keys, not at the end')
+        self._pending += [event for event in events if event > 0]
+        self._done = True
+        settled = self._settle(last=True) if self.mode == "paper" else []
+        self._rows = None
+        return np.asarray(settled, dtype=np.int64)
+
+    def _check_proposals(self, proposals: Any, end: int, known: int) -> list[int]:
+        events = to_numpy(proposals).ravel()
+        if events.dtype == bool or (events.size and events.dtype.kind not in "iu"):
+            raise DataError("proposals must be whole positions in the text, not flags or fractions: give np.flatnonzero(flags) + start")
+        if known > end:
+            raise DataError(f"known={known} lies beyond the {end} tokens pushed so far")
+        earliest = max(self._known, self._pending[-1] + 1 if self._pending else 0)
+        if events.size and (events[0] < earliest or events[-1] >= end or (np.diff(events) <= 0).any()):
+            raise DataError(
+                f"proposals must increase and lie in {earliest} to {end - 1}, those not yet settled and already pushed; got "
+                f"{int(events[0])} to {int(events[-1])}"
+            )
+        return events.tolist()
+
+    def _settle(self, last: bool) -> list[int]:
+        """Move the proposals whose window can no longer change."""
+        settled = []
+        while self._pending:
+            proposal = self._pending[0]
+            if len(self._pending) > 1:
+                after = self._pending[1]
+            elif last:
+                after = self._seen
+            elif self._known >= proposal + self._rule.longest:
+                after = self._known  # wherever the next proposal comes, the window ends before it
+            else:
+                break
+            self._last = self._rule.move(self._graph, self._last, proposal, after)
+            settled.append(self._last)
+            self._pending.pop(0)
+        return settled
+
+    def _graph(self, start: int, end: int) -> np.ndarray:
+        rows = self._rows[start - self._base : end - self._base]
+        return to_numpy(rows @ rows.T)
+
+    def _push_reference(self, events: list[int], start: int, count: int) -> list[int]:
+        if not events:
+            return []
+        back = start - self._last if self._last is not None else 0
+        offset = back if start >= count and 0 < back <= count and start - back >= self._base else 0
+        graph = self._graph(start - offset, start + count)
+        moved = refine(graph, np.asarray(events) - start, self._rule.metric, "reference", self._rule.min_size, offset)
+        self._last = start + int(moved[-1]) if len(moved) else self._last
+        return (moved + start).tolist()
+
+    def _trim(self) -> None:
+        """Let go of keys that no later window can reach."""
+        if self.mode == "paper":
+            next_one = self._pending[0] if self._pending else self._known
+            keep = max(self._last, next_one - self._rule.longest)
+        else:
+            keep = max(self._last if self._last is not None else 0, self._seen - self._rule.longest)
+        drop = min(keep, self._seen) - self._base
+        if drop > 0:
+            rest = self._rows[drop:]
+            self._rows = rest.clone() if is_tensor(rest) else rest.copy()  # a view would keep the whole chunk alive
+            self._base += drop

@@ -1,0 +1,118 @@
+"""What the user sees: one-line messages and progress on standard error, tables on standard output."""
+
+import json
+import logging
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from emcog.excerpts import one_line
+
+Progress = Callable[[int, int], None]
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+def say(message: str) -> None:
+    """One line on standard error."""
+    line = f"emcog: {one_line(message)}"
+    Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[str] = ()) -> None:
+    """A table on standard output; the last column takes the room that is left, cut off with an ellipsis."""
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False, expand=console.is_terminal, header_style="bold", padding=(0, 2, 0, 0))
+    for i, column in enumerate(columns):
+        justify = "right" if column in set(right) else "left"
+        last = i == len(columns) - 1
+        table.add_column(Text(column), justify=justify, no_wrap=True, overflow="ellipsis", ratio=1 if last else None)
+    for row in rows:
+        table.add_row(*[Text(one_line(cell[:400])) for cell in row])
+    console.print(table)
+
+
+def show_list(names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Rows of which the last cell is prose: a table whose last column is wrapped, never cut."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for i, name in enumerate(names):
+        table.add_column(Text(name), overflow="fold", no_wrap=i == 0)
+    for row in rows:
+        table.add_row(*[Text(one_line(cell)) for cell in row])
+    Console(highlight=False).print(table)
+
+
+def show_line(line: str) -> None:
+    """A line on standard output, wrapped by the terminal only, so that paths can be copied."""
+    Console(highlight=False).print(line, markup=False, soft_wrap=True)
+
+
+def show_json(value: object) -> None:
+    """One JSON object on standard output; numbers that JSON does not have become null."""
+    sys.stdout.write(json.dumps(_plain(value), allow_nan=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@contextmanager
+def listening(quiet: bool) -> Iterator[Progress | None]:
+    """A progress function (tokens done, tokens in all): a bar on a terminal, now and then a line elsewhere."""
+    console = Console(stderr=True)
+    if quiet:
+        yield None
+    elif console.is_terminal and not console.is_dumb_terminal:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Bar(*columns, console=console, transient=True) as bar:
+            task = bar.add_task("listening", total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+    else:
+        yield _lines()
+
+
+def _lines() -> Progress:
+    last = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            say(f"listened to {done:,} of {total:,} tokens")
+
+    return report
+
+
+@contextmanager
+def log_to_stderr(quiet: bool) -> Iterator[None]:
+    """Show what emcog logs as lines on standard error: all of it, or errors only."""
+    logger = logging.getLogger("emcog")
+    handler = _Lines()
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.ERROR if quiet else logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.level, logger.propagate = before
+
+
+class _Lines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        say(kind + record.getMessage())

@@ -1,0 +1,150 @@
+"""emcog segment: from a transcript to its events."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from emcog.cli.console import listening, show_json, show_line, show_table
+
+if TYPE_CHECKING:
+    from emcog.segmentation import Segmentation
+    from emcog.transcript import Transcript
+
+EXAMPLE = (
+    "Example:\n\n"
+    "echo 'He slept. Years on, a ship came.' | emcog segment - --n-events 2\n\n"
+    "With a file of your own:\n\n"
+    "emcog segment story.srt --plot --out events"
+)
+EVENTS, MODEL, READING, OUTPUT = "Events", "Language model", "Reading", "Output"
+
+
+def _option(panel: str, help: str, *names: str, metavar: str | None = None) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel=panel, metavar=metavar, show_default=True)
+
+
+def _flag(panel: str | None, help: str, *names: str) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel=panel, metavar="")
+
+
+def segment(
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="The transcript; - reads standard input.")],
+    signal: Annotated[str, _option(EVENTS, "What is measured; see emcog signals.", metavar="NAME")] = "surprisal",
+    propose: Annotated[str, _option(EVENTS, "How boundaries are proposed.", metavar="NAME")] = "threshold",
+    gamma: Annotated[float, _option(EVENTS, "Threshold: mean + gamma standard deviations.")] = 1.0,
+    window: Annotated[int, _option(EVENTS, "Tokens over which they are taken.")] = 512,
+    n_events: Annotated[int | None, _option(EVENTS, "How many events there are to be.", "--n-events")] = None,
+    min_event: Annotated[int, _option(EVENTS, "Fewest tokens of an event.", "--min-event")] = 1,
+    max_event: Annotated[int | None, _option(EVENTS, "Most tokens of an event.", "--max-event")] = None,
+    distance: Annotated[int | None, _option(EVENTS, "Tokens between peaks, at least.")] = None,
+    refine: Annotated[str, _option(EVENTS, "How boundaries are refined.", metavar="NAME")] = "none",
+    snap: Annotated[str, _option(EVENTS, "Move boundaries to: word, sentence, none.", metavar="UNIT")] = "word",
+    seed: Annotated[int, _option(EVENTS, "Of everything random.")] = 0,
+    model: Annotated[
+        str | None, _option(MODEL, "Name or folder; default: the embedded one. See emcog models.", metavar="NAME")
+    ] = None,
+    device: Annotated[str, _option(MODEL, "auto, cpu, cuda, ...", metavar="NAME")] = "auto",
+    dtype: Annotated[str, _option(MODEL, "auto, float32, bfloat16, ...", metavar="NAME")] = "auto",
+    trust_remote_code: Annotated[
+        bool, _flag(MODEL, "Let a model run code of its own.", "--trust-remote-code")
+    ] = False,
+    from_format: Annotated[
+        str | None, _option(READING, "The input's format; default: recognised.", "--from", metavar="FORMAT")
+    ] = None,
+    encoding: Annotated[str | None, _option(READING, "Default: UTF-8, or by its mark.", metavar="NAME")] = None,
+    tier: Annotated[str | None, _option(READING, "TextGrid: the tier of words.", metavar="NAME")] = None,
+    word_column: Annotated[
+        str | None, _option(READING, "Table: the column of words.", "--word-column", metavar="NAME")
+    ] = None,
+    onset_column: Annotated[
+        str | None, _option(READING, "Table: the column of onsets.", "--onset-column", metavar="NAME")
+    ] = None,
+    offset_column: Annotated[
+        str | None, _option(READING, "Table: the column of offsets.", "--offset-column", metavar="NAME")
+    ] = None,
+    speaker_column: Annotated[
+        str | None, _option(READING, "Table: the column of speakers.", "--speaker-column", metavar="NAME")
+    ] = None,
+    time_unit: Annotated[str | None, _option(READING, "Table: s or ms.", "--time-unit", metavar="UNIT")] = None,
+    out: Annotated[Path, _option(OUTPUT, "Folder for the files.", metavar="FOLDER")] = Path("."),
+    plot: Annotated[bool, _flag(OUTPUT, "Draw the picture too.", "--plot")] = False,
+    as_json: Annotated[bool, _flag(OUTPUT, "One JSON object on standard output.", "--json")] = False,
+    quiet: Annotated[bool, _flag(OUTPUT, "No table, no progress; errors only.", "--quiet")] = False,
+    debug: Annotated[bool, _flag(None, "After an error, show where it arose.", "--debug")] = False,
+) -> None:
+    """Segment a transcript into events: where the story surprises a language model, a new one begins.
+
+    Writes NAME.events.tsv, NAME.tokens.parquet, NAME.words.parquet and NAME.json, and with --plot NAME.png.
+    """
+    reading = {"format": from_format, "encoding": encoding, "tier": tier, "word_column": word_column,
+               "onset_column": onset_column, "offset_column": offset_column, "speaker_column": speaker_column,
+               "time_unit": time_unit}  # fmt: skip
+    settings = {"signal": signal, "propose": propose, "gamma": gamma, "window": window, "n_events": n_events,
+                "min_event": min_event, "max_event": max_event, "distance": distance, "seed": seed,
+                "refine": None if refine == "none" else refine, "snap": None if snap == "none" else snap}  # fmt: skip
+    transcript, stem = _prepare(source, reading, settings, out)
+    from emcog.lm import load_lm
+    from emcog.segmenting import segment as segment_transcript
+
+    lm = load_lm(model, device=device, dtype=dtype, trust_remote_code=trust_remote_code)
+    with listening(quiet) as progress:
+        segmentation = segment_transcript(transcript, lm, progress=progress, **settings)
+    files = segmentation.save(out, stem, plot=plot)
+    if as_json:
+        show_json(_record(segmentation, files))
+    elif not quiet:
+        _show(segmentation, stem, files)
+
+
+def _prepare(
+    source: str, reading: dict[str, Any], settings: dict[str, Any], out: Path
+) -> tuple["Transcript", str]:
+    """All that can go wrong, before the language model is loaded and anything is written."""
+    from emcog.segmentation import check_destination, file_stem
+    from emcog.segmenting import check_settings
+    from emcog.transcript import read_transcript
+
+    check_settings(**settings)
+    standard_input = source == "-"
+    transcript = read_transcript(source, **reading)
+    stem = "stdin" if standard_input else file_stem(transcript.name)
+    check_destination(out, stem, source=None if standard_input else source)
+    return transcript, stem
+
+
+def _record(segmentation: "Segmentation", files: list[Path]) -> dict[str, Any]:
+    provenance = segmentation.provenance
+    return {
+        "events": segmentation.events.to_dict("records"),
+        "settings": provenance.get("settings", {}),
+        "provenance": provenance,
+        "files": [os.fspath(path) for path in files],
+    }
+
+
+def _show(segmentation: "Segmentation", stem: str, files: list[Path]) -> None:
+    events, n_words = segmentation.events, len(segmentation.words)
+    timed = bool(events["onset_s"].notna().any())
+    begins = [text[:400] for text in events["text"]]
+    where = [
+        f"{_clock(row.onset_s)}-{_clock(row.offset_s)}" if timed else f"{row.start_word}-{row.end_word - 1}"
+        for row in events.itertuples()
+    ]
+    surprise = ["" if value != value else f"{value:.1f}" for value in events["surprise"]]
+    columns = ["event", "time" if timed else "words", "tokens", "surprise", "begins"]
+    rows = zip(map(str, events["event"]), where, map(str, events["n_tokens"]), surprise, begins, strict=True)
+    show_table(columns, rows, right=columns[:4])
+    plural = "" if len(events) == 1 else "s"
+    show_line(f"\n{len(events):,} event{plural} in the {n_words:,} words of {stem}. Written:")
+    for path in files:
+        show_line(f"  {path}")
+
+
+def _clock(seconds: float) -> str:
+    """Minutes and seconds, as people say times: 12:03.4."""
+    if seconds != seconds:
+        return "?"
+    tenths = round(seconds * 10)
+    return f"{tenths // 600}:{tenths % 600 / 10:04.1f}"

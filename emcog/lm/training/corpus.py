@@ -1,0 +1,38 @@
+"""Reading documents from plain or xz-compressed text files."""
+
+import lzma
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from emcog.errors import DataError
+
+SEPARATOR = "\n\f\n"
+"""Between two documents of one file: a line that holds only a form feed."""
+
+
+def read_documents(path: Path) -> Iterator[str]:
+    """Yield the documents of one UTF-8 text file (`.txt`, or `.xz` compressed), separated by form-feed lines.
+
+    Raises
+    ------
+    DataError : the file is missing, is not UTF-8 or is not what its name says.
+    """
+    try:
+        opened = lzma.open(path, "rt", encoding="utf-8", newline="") if path.suffix == ".xz" else None
+        text = opened.read() if opened else path.read_bytes().decode("utf-8")
+    except (OSError, EOFError, UnicodeDecodeError, lzma.LZMAError) as error:
+        raise DataError(f"cannot read training text {path}: {error}; give UTF-8 .txt or .txt.xz files") from error
+    for document in text.replace("\r\n", "\n").split(SEPARATOR):
+        if document := document.strip("\n\f"):
+            yield document
+
+
+def sample_text(paths: Iterable[Path], characters_per_file: int) -> Iterator[str]:
+    """Yield documents from every file, up to a number of characters from each: enough to learn a vocabulary."""
+    for path in paths:
+        left = characters_per_file
+        for document in read_documents(path):
+            yield document[:left]
+            left -= len(document)
+            if left <= 0:
+                break

@@ -1,0 +1,104 @@
+"""Token files: a text file tokenised once, kept as a plain array that is read through a memory map."""
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from emcog.errors import DataError
+from emcog.files import sha256_file, write_files
+from emcog.lm.training.corpus import read_documents
+
+
+@dataclass(frozen=True)
+class TokenStore:
+    """Token ids of many documents, cut into segments of equal length that never cross a document's edge.
+
+    Attributes
+    ----------
+    ids : uint16 arrays, one a text file.
+    segments : int64 array (n_segments, 2); file index and first token of each whole segment.
+    length : tokens in a segment.
+    checksums : SHA-256 of each text file.
+    """
+
+    ids: list[np.ndarray]
+    segments: np.ndarray
+    length: int
+    checksums: dict[str, str]
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens in the store, the tails of documents that fill no segment among them."""
+        return sum(len(ids) for ids in self.ids)
+
+    def read(self, segment: int, n_tokens: int) -> np.ndarray:
+        """The `n_tokens` ids from the beginning of a segment; at the end of a file, the file's last ones."""
+        file, start = self.segments[segment]
+        ids = self.ids[file]
+        start = max(0, min(start, len(ids) - n_tokens))
+        return np.asarray(ids[start : start + n_tokens])
+
+
+def open_tokens(
+    paths: Sequence[Path], tokenizer, folder: Path, length: int, report: Callable[[str], None] = lambda line: None
+) -> TokenStore:
+    """Tokenise text files (those not yet tokenised by this tokenizer) into `folder` and open them.
+
+    Raises
+    ------
+    DataError : a file cannot be read, the vocabulary is too large, or no document fills a segment.
+    """
+    if len(tokenizer) > 2**16:
+        raise DataError(f"a vocabulary of {len(tokenizer)} does not fit token files of 16 bits: use at most 65536")
+    vocabulary = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
+    arrays, segments, checksums = [], [], {}
+    for index, path in enumerate(paths):
+        if not path.is_file():
+            raise DataError(f"no such training text: {path}")
+        checksums[path.name] = sha256_file(path)
+        name = f"{path.name.split('.')[0]}-{checksums[path.name][:12]}-{vocabulary[:12]}"
+        if not (folder / f"{name}.starts.npy").exists():
+            report(f"tokenising {path.name}")
+            _tokenise(path, tokenizer, folder, name)
+        ids = np.load(folder / f"{name}.ids.npy", mmap_mode="r")
+        starts = np.load(folder / f"{name}.starts.npy")
+        firsts = [np.arange(a, b - length + 1, length) for a, b in zip(starts, [*starts[1:], len(ids)], strict=True)]
+        first = np.concatenate([np.empty(0, np.int64), *firsts])
+        arrays.append(ids)
+        segments.append(np.stack([np.full_like(first, index), first], axis=1))
+    found = np.concatenate(segments)
+    if len(found) == 0:
+        raise DataError(f"no document has {length} tokens: give longer texts or a shorter context")
+    return TokenStore(arrays, found, length, checksums)
+
+
+def _tokenise(path: Path, tokenizer, folder: Path, name: str) -> None:
+    documents = [np.asarray(tokenizer.encode(text, add_special_tokens=False), np.uint16) for text in _pieces(path)]
+    # A document that was cut into pieces for the tokenizer is put together again: only its first piece is a start.
+    whole = [k for k, text in enumerate(_pieces(path)) if not text.startswith("\n")]
+    starts = np.concatenate([[0], np.cumsum([len(d) for d in documents])])[whole]
+    write_files(
+        folder,
+        {
+            f"{name}.ids.npy": lambda p: np.save(open(p, "wb"), np.concatenate(documents)),
+            f"{name}.starts.npy": lambda p: np.save(open(p, "wb"), starts.astype(np.int64)),
+        },
+    )
+
+
+def _pieces(path: Path):
+    """Documents in pieces of some 200,000 characters, cut before paragraph breaks: the normalizer is slow on long ones."""
+    for document in read_documents(path):
+        yield from (document[a:b] for a, b in _cuts(document))
+
+
+def _cuts(document: str, size: int = 200_000):
+    places = [0]
+    for match in re.finditer("\n\n", document):
+        if match.start() - places[-1] >= size:
+            places.append(match.start())
+    return zip(places, [*places[1:], len(document)], strict=True)

@@ -1,0 +1,218 @@
+"""A segmentation as a set of files: written all at once, and read back only if they belong together."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from emcog.errors import DataError, OptionError, StorageError
+from emcog.files import write_files
+from emcog.segmentation.tables import EVENT_COLUMNS, Segmentation, event_texts
+
+FORMAT, FORMAT_VERSION = "emcog segmentation", 1
+SUFFIXES = {"events": ".events.tsv", "tokens": ".tokens.parquet", "words": ".words.parquet"}
+MANIFEST, PICTURE = ".json", ".png"
+
+# BIDS wants onset and duration first; the text goes last, so that the numbers stay in sight in a pager.
+TSV_COLUMNS = ["onset", "duration", *[c for c in EVENT_COLUMNS if c not in ("onset_s", "offset_s", "text")], "text"]
+
+
+def write_segmentation(
+    segmentation: Segmentation, folder: str | os.PathLike[str], stem: str | None = None, plot: bool = False
+) -> list[Path]:
+    """Write all files of a segmentation, or none: the work behind `Segmentation.save`."""
+    stem = file_stem(segmentation.name) if stem is None else _checked_stem(stem)
+    check_destination(folder, stem)
+    contents = {stem + SUFFIXES["events"]: _events_tsv(segmentation.events)}
+    for kind in ("tokens", "words"):
+        contents[stem + SUFFIXES[kind]] = _parquet(kind, getattr(segmentation, kind))
+    hashes = {kind: _sha256(contents[stem + suffix]) for kind, suffix in SUFFIXES.items()}
+    if plot:
+        from emcog.viz import figure_bytes
+
+        contents[stem + PICTURE] = figure_bytes(segmentation.plot(), "png")
+    record = {"format": FORMAT, "format_version": FORMAT_VERSION, "provenance": segmentation.provenance}
+    manifest = json.dumps(record | {"sha256": hashes}, indent=2, ensure_ascii=False)
+    contents[stem + MANIFEST] = (manifest + "\n").encode()
+    return write_files(folder, contents)
+
+
+def read_segmentation(folder: str | os.PathLike[str], stem: str | None = None) -> Segmentation:
+    """Read the files of a segmentation that belong together: the work behind `Segmentation.load`."""
+    folder = Path(folder)
+    stem = _only_stem(folder) if stem is None else _checked_stem(stem)
+    record = folder / (stem + MANIFEST)
+    manifest = _read_manifest(record)
+    content = {kind: _read_bytes(folder / (stem + suffix)) for kind, suffix in SUFFIXES.items()}
+    for kind, suffix in SUFFIXES.items():
+        if _sha256(content[kind]) != manifest["sha256"].get(kind):
+            raise StorageError(
+                f"{folder / (stem + suffix)} does not belong to {record.name}: it was changed, "
+                f"or files of two runs are mixed; segment the story again"
+            )
+    try:
+        tokens, words = _from_parquet(content["tokens"]), _from_parquet(content["words"])
+        events = _events_from_tsv(content["events"], tokens)
+        return Segmentation(events, tokens, words, manifest["provenance"])
+    except (DataError, KeyError, ValueError, OSError) as error:
+        raise StorageError(f"cannot read the files of {record}: {_one_line(error)}") from error
+
+
+def file_stem(name: str) -> str:
+    """A story's name made fit to be the beginning of a file name."""
+    plain = "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in name).strip(". ")
+    while len(plain.encode()) > 200:  # file systems end at 255 bytes, and the suffixes come on top
+        plain = plain[:-1]
+    return plain or "segmentation"
+
+
+def check_destination(
+    folder: str | os.PathLike[str], stem: str, source: str | os.PathLike[str] | None = None
+) -> None:
+    """Refuse, before any work, a place that `Segmentation.save` could not or should not write to.
+
+    Parameters
+    ----------
+    folder : may be missing; then the nearest folder that exists counts.
+    stem : the files' common name.
+    source : the file that the story was read from, which must not be overwritten.
+
+    Raises
+    ------
+    StorageError : not a folder, not writable, or a file that is not emcog's is in the way.
+    """
+    folder = Path(folder)
+    try:
+        nearest = next(p for p in [folder, *folder.absolute().parents] if p.exists())
+        if not nearest.is_dir():
+            raise StorageError(f"cannot write to {folder}: {nearest} is a file; choose another folder")
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise StorageError(f"cannot write to {folder}: permission denied; choose another folder")
+        for suffix in (*SUFFIXES.values(), PICTURE, MANIFEST):
+            path = folder / (stem + suffix)
+            if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
+                raise StorageError(f"{path} would overwrite the input; choose another folder")
+        manifest = folder / (stem + MANIFEST)
+        if manifest.exists() and not _is_manifest(manifest):
+            raise StorageError(f"{manifest} is there already and is not emcog's; choose another folder")
+    except OSError as error:
+        raise StorageError(f"cannot write to {folder}: {error.strerror or error}; choose another folder") from error
+
+
+def _events_tsv(events: pd.DataFrame) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter="\t", lineterminator="\n")  # quotes a text that holds a quote, as BIDS allows
+    writer.writerow(TSV_COLUMNS)
+    for row in events.itertuples(index=False):
+        numbers = [getattr(row, c) for c in TSV_COLUMNS[2:-1]]
+        cells = [row.onset_s, _duration(row.onset_s, row.offset_s), *numbers]
+        writer.writerow([*map(_cell, cells), " ".join(row.text.split()) or "n/a"])
+    return out.getvalue().encode()
+
+
+def _cell(value: float) -> str:
+    return "n/a" if value != value else repr(value)
+
+
+def _duration(onset: float, offset: float) -> float:
+    """The shortest decimal that, added to `onset`, gives `offset` back exactly (for 0 <= onset <= offset)."""
+    exact = offset - onset
+    if not np.isfinite(exact):
+        return exact
+    near = [np.nextafter(exact, -np.inf), np.nextafter(exact, np.inf)]
+    candidates = [*[round(exact, digits) for digits in range(1, 17)], exact, *near]
+    return float(next((d for d in candidates if onset + d == offset), exact))
+
+
+def _events_from_tsv(content: bytes, tokens: pd.DataFrame) -> pd.DataFrame:
+    # The text column is for people (one line, white space collapsed): the exact text comes from the tokens.
+    rows = [line.split("\t") for line in content.decode().split("\n")[:-1]]
+    if not rows or rows[0] != TSV_COLUMNS:
+        raise DataError("the events' columns are not " + ", ".join(TSV_COLUMNS))
+    cells = dict(zip(TSV_COLUMNS, zip(*rows[1:], strict=True), strict=True)) if rows[1:] else {}
+    numbers = {c: [float("nan") if x == "n/a" else float(x) for x in cells.get(c, ())] for c in TSV_COLUMNS[:-1]}
+    events = pd.DataFrame(numbers).rename(columns={"onset": "onset_s"})
+    events["offset_s"] = events["onset_s"] + events.pop("duration")
+    start, end = (events[c].astype("int64").to_numpy() for c in ("start_token", "end_token"))
+    events["text"] = event_texts(tokens, start, end)
+    return events
+
+
+def _parquet(kind: str, frame: pd.DataFrame) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    out = io.BytesIO()
+    try:
+        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), out)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise StorageError(f"the table of {kind} cannot be stored as Parquet: {_one_line(error)}") from error
+    return out.getvalue()
+
+
+def _from_parquet(content: bytes) -> pd.DataFrame:
+    import pyarrow.parquet as pq
+
+    return pq.read_table(io.BytesIO(content)).to_pandas()
+
+
+def _checked_stem(stem: str) -> str:
+    if not stem or stem != file_stem(stem):
+        raise OptionError(f"stem must be a plain file name without folders, got {stem!r}")
+    return stem
+
+
+def _only_stem(folder: Path) -> str:
+    if not folder.is_dir():
+        raise StorageError(f"{folder} is not a folder")
+    stems = sorted({p.name.removesuffix(s) for s in SUFFIXES.values() for p in folder.glob("*" + s)})
+    if not stems:
+        raise StorageError(f"no segmentation in {folder}: there is no file *{SUFFIXES['events']}")
+    if len(stems) > 1:
+        raise StorageError(f"{folder} holds {len(stems)} segmentations: choose one with stem=, of {', '.join(stems)}")
+    return stems[0]
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise StorageError(f"{path} is missing: the segmentation is not whole; segment the story again") from error
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(_read_bytes(path))
+    except ValueError as error:
+        raise StorageError(f"{path} is damaged: it is not JSON ({_one_line(error)})") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise StorageError(f"{path} is not the record of an emcog segmentation")
+    if manifest.get("format_version") != FORMAT_VERSION:
+        raise StorageError(f"{path} has format {manifest.get('format_version')}; this emcog reads {FORMAT_VERSION}")
+    if not all(isinstance(manifest.get(key), dict) for key in ("provenance", "sha256")):
+        raise StorageError(f"{path} is damaged: its provenance or hashes are missing")
+    return manifest
+
+
+def _is_manifest(path: Path) -> bool:
+    try:
+        _read_manifest(path)
+    except StorageError:
+        return False
+    return True
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,81 @@
+"""Importing emcog, and asking it for help, loads nothing heavy and changes nothing."""
+
+import resource
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "pandas",
+    "numpy",
+    "scipy",
+    "statsmodels",
+    "matplotlib",
+    "seaborn",
+    "pyarrow",
+)
+
+HELP = "import sys; sys.argv = ['emcog', '--help']; from emcog.cli import main; main()"
+
+
+def python(code: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run code in a fresh interpreter."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=check, timeout=300)
+
+
+def test_import_is_light():
+    loaded = python("import sys, emcog; print(*sys.modules)").stdout.split()
+    assert "emcog" in loaded
+    assert not set(HEAVY) & set(loaded)
+
+
+def test_public_names_exist():
+    python("import emcog\nfor name in emcog.__all__: getattr(emcog, name)")
+    missing = python("import emcog; emcog.segmnet", check=False)
+    assert missing.returncode == 1
+    assert "AttributeError: module 'emcog' has no attribute 'segmnet'" in missing.stderr
+
+
+def test_help_is_light():
+    code = f"""
+import atexit, sys
+atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+{HELP}
+"""
+    result = python(code)
+    assert "segment" in result.stdout
+    assert not set(HEAVY) & set(result.stderr.split())
+
+
+def test_help_takes_under_half_a_second():
+    # Processor time, which other work on the machine does not stretch as it does wall time; the best of five,
+    # because the first may compile bytecode.
+    seconds = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        python(HELP)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(seconds) < 0.5
+
+
+@pytest.mark.parametrize("room", ["emcog", "emcog.lm", "emcog.segmenting", "emcog.cli"])
+def test_import_leaves_the_tables_of_transformers_alone(room):
+    code = f"""
+import importlib
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS as masks
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS as attention
+
+def tables():
+    return [{{name: table[name] for name in table}} for table in (masks, attention)]
+
+before = tables()
+assert all(before), "nothing to compare"
+importlib.import_module({room!r})
+assert tables() == before
+"""
+    python(code)
