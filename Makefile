@@ -14,6 +14,7 @@ PYTHON := $(firstword $(foreach p,$(CANDIDATES),$(shell \
 BIN := .venv/bin
 READY := .venv/.ready
 OLDEST_READY := .oldest/.ready
+OLDEST_TESTS := tests/lm tests/segmentation tests/cli
 STORY := datasets/demo/late_letter.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
@@ -45,7 +46,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
@@ -54,17 +55,19 @@ format: $(READY)
 unit: $(READY)
 	$(BIN)/pytest
 
-# The oldest transformers we promise to work with, laid in front of the one in .venv: a few wheels, no second torch.
+# The oldest transformers and pandas we promise to work with, laid in front of those in .venv: a few wheels, no second
+# torch.
 $(OLDEST_READY): oldest.txt $(READY)
 	@rm -rf .oldest
-	@$(PIP) install --quiet --no-deps --target .oldest --requirement oldest.txt
+	@$(PIP) install --quiet --no-deps --no-compile --target .oldest --requirement oldest.txt
 	@touch $@
 
 oldest: export PYTHONPATH := $(CURDIR)/.oldest
 oldest: $(OLDEST_READY)
-	@$(BIN)/python -c 'import transformers as t; print("transformers", t.__version__); \
-		assert f"transformers=={t.__version__}\n" in open("oldest.txt").read()'
-	$(BIN)/pytest tests/lm
+	@$(BIN)/python -c 'import pandas, transformers; pins = open("oldest.txt").read().split(); \
+		found = [f"{m.__name__}=={m.__version__}" for m in (pandas, transformers)]; \
+		print("with", *found); assert set(found) <= set(pins), "the oldest versions are not in front"'
+	$(BIN)/pytest $(OLDEST_TESTS)
 
 wheel: $(READY)
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

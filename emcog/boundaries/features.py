@@ -24,16 +24,16 @@ def running_prediction_distance(
     Parameters
     ----------
     array : (n, features) array or tensor, or (n,) for one feature; one row a time point (frame, volume, sentence).
-    prediction : "exponential": the mean of all earlier rows with weights that halve every `half_life` rows; "window": the
-        plain mean of the last `window` rows (of fewer at the start).
+    prediction : "exponential": the mean of all earlier rows with weights that halve every `half_life` rows; "window":
+        the plain mean of the last `window` rows (of fewer at the start).
     half_life : rows. window : rows.
-    distance : "euclidean"; "cosine", 1 - cosine of row and prediction (0 to 2); or "correlation", the same after each has
-        lost its own mean over features.
+    distance : "euclidean"; "cosine", 1 - cosine of row and prediction (0 to 2); or "correlation", the same after each
+        has lost its own mean over features.
 
     Returns
     -------
-    float64 (n,). NaN at row 0, which nothing precedes; for "cosine" and "correlation" also where the row or the prediction
-    has no direction (all zeros, or all features equal).
+    float64 (n,). NaN at row 0, which nothing precedes; for "cosine" and "correlation" also where the row or the
+    prediction has no direction (all zeros, or all features equal).
 
     Raises DataError on an array that is empty, not numeric or not finite.
 
@@ -60,7 +60,9 @@ def check_features(array: Any) -> np.ndarray:
     if rows.ndim == 1:
         rows = rows[:, None]
     if rows.ndim != 2 or rows.size == 0 or rows.dtype.kind not in "biuf":
-        raise DataError(f"features have shape {rows.shape} and type {rows.dtype}: give numbers, (n, features), not empty")
+        raise DataError(
+            f"features have shape {rows.shape} and type {rows.dtype}: give numbers, (n, features), not empty"
+        )
     if not np.isfinite(rows).all():
         row = int(np.argwhere(~np.isfinite(rows))[0, 0])
         raise DataError(f"features have a NaN or infinite value in row {row}: fill or drop it first")
@@ -68,7 +70,7 @@ def check_features(array: Any) -> np.ndarray:
 
 
 def _exponential_mean(rows: np.ndarray, half_life: float) -> np.ndarray:
-    """Weighted mean of all rows before each of rows 1 to n - 1; the weights are made to sum to 1 from the first row on."""
+    """Weighted mean of all rows before each of rows 1 to n - 1; the weights sum to 1 from the first row on."""
     from scipy.signal import lfilter
 
     decay = 0.5 ** (1.0 / half_life)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,17 +26,17 @@ class Hierarchy:
 
     @property
     def parents(self) -> tuple[np.ndarray, ...]:
-        """For each event of each level, the index of the event of the next coarser level that holds it (-1 in the first)."""
+        """For each event of each level, the event of the next coarser level that holds it (-1 in the first level)."""
         above = [np.full(len(self.levels[0]), -1, np.int64)]
-        for coarse, fine in zip(self.levels, self.levels[1:], strict=False):
+        for coarse, fine in pairwise(self.levels):
             above.append(np.searchsorted(coarse, fine, side="right").astype(np.int64) - 1)
         return tuple(above)
 
     def table(self) -> pd.DataFrame:
         """One row an event.
 
-        Columns: level int64 (0 is the coarsest), event int64 (from 0 in each level), parent int64 (event of the level above,
-        -1 in level 0), start_token, end_token int64 (half-open), n_tokens int64.
+        Columns: level int64 (0 is the coarsest), event int64 (from 0 in each level), parent int64 (event of the level
+        above, -1 in level 0), start_token, end_token int64 (half-open), n_tokens int64.
         """
         ends = [np.append(starts[1:], self.n) for starts in self.levels]
         start, end = np.concatenate(self.levels), np.concatenate(ends)
@@ -52,7 +53,7 @@ class Hierarchy:
 
 
 def nest(levels: Sequence[Any], n: int) -> Hierarchy:
-    """Make given segmentations, coarsest first, into nested ones: each level keeps its boundaries and gets all coarser ones.
+    """Make given segmentations, coarsest first, nested: each level keeps its boundaries and gets all coarser ones.
 
     Parameters
     ----------
@@ -94,15 +95,18 @@ def hierarchy(
 
     Raises OptionError if levels do not increase or ask for more events than there are.
 
-    Source: people segment coarsely and finely at once, and coarse boundaries fall on fine ones (Zacks, Tversky & Iyer 2001).
+    Source: people segment coarsely and finely at once, and coarse boundaries fall on fine ones (Zacks, Tversky & Iyer
+    2001).
 
     >>> nested = hierarchy(np.kron(np.eye(4), np.ones((3, 3))) + np.kron(np.eye(2), np.ones((6, 6))), [2, 4])
     >>> [starts.tolist() for starts in nested.levels]
     [[0, 6], [0, 3, 6, 9]]
     """
     counts = [int(count) for count in levels]
-    if not counts or counts[0] < 1 or any(fine <= coarse for coarse, fine in zip(counts, counts[1:], strict=False)):
-        raise OptionError(f"levels={list(levels)} must be numbers of events that increase, coarse to fine, such as [5, 20]")
+    if not counts or counts[0] < 1 or any(fine <= coarse for coarse, fine in pairwise(counts)):
+        raise OptionError(
+            f"levels={list(levels)} must be numbers of events that increase, coarse to fine, such as [5, 20]"
+        )
     sums = block_sums(adjacency, negative)
     if sums.batch:
         raise DataError(f"adjacency is a stack of graphs of shape {sums.batch}: give one (n, n) graph")

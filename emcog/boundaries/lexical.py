@@ -1,8 +1,8 @@
 """Lexical cohesion: a text breaks where the words before and after have little in common (after Hearst's TextTiling).
 
-The words are a graph too: an edge joins two occurrences of one word, with the weight idf^2. The dot product of two windows'
-TF-IDF vectors is the weight between the windows, and their squared lengths the weights inside: the prefix sums of the banded
-graph give the cosine at every gap at once.
+The words are a graph too: an edge joins two occurrences of one word, with the weight idf^2. The dot product of two
+windows' TF-IDF vectors is the weight between the windows, and their squared lengths the weights inside: the prefix
+sums of the banded graph give the cosine at every gap at once.
 """
 
 from collections.abc import Sequence
@@ -25,10 +25,11 @@ class LexicalCohesion:
     """Cohesion at each word: entry i is about the gap before word i, as if an event began there.
 
     similarity : float64 (n_words,), TF-IDF cosine of the windows before and after, 0 to 1; NaN at word 0.
-    depth : float64 (n_words,), how deep the gap lies below the nearest peaks of the smoothed similarity on both sides, 0 to 2;
-        NaN at word 0.
+    depth : float64 (n_words,), how deep the gap lies below the nearest peaks of the smoothed similarity on both
+        sides, 0 to 2; NaN at word 0.
     window : words on each side of a gap.
-    candidates : int64, the words at local minima of similarity with depth above 0, deepest first (earliest first on ties).
+    candidates : int64, the word with the lowest similarity in each valley of the smoothed one with depth above 0,
+        deepest first (earliest first on ties).
     """
 
     similarity: np.ndarray
@@ -36,27 +37,32 @@ class LexicalCohesion:
     window: int
     candidates: np.ndarray
 
-    def boundaries(self, n_events: int | None = None, cutoff: str = "liberal", min_size: int | None = None) -> np.ndarray:
+    def boundaries(
+        self, n_events: int | None = None, cutoff: str = "conservative", min_size: int | None = None
+    ) -> np.ndarray:
         """Event starts in words, 0 first, int64 increasing.
 
         Parameters
         ----------
-        n_events : the deepest n_events - 1 candidates (all of them, if there are fewer). None: those that pass the cutoff.
-        cutoff : depth must exceed the mean over all gaps minus half ("conservative") or one ("liberal") standard deviation.
-        min_size : words; a candidate nearer than this to a deeper one that was taken, or to either end, is passed over. None:
-            half the window; nearer ones have been told apart by hardly any words.
+        n_events : the deepest n_events - 1 candidates (all of them, if there are fewer). None: those that pass the
+            cutoff.
+        cutoff : depth must exceed the mean over all gaps minus half ("conservative") or one ("liberal") standard
+            deviation.
+        min_size : words; a candidate nearer than this to a deeper one that was taken, or to either end, is passed
+            over. None: half the window; nearer ones have been told apart by hardly any words.
         """
         check_choice("cutoff", cutoff, CUTOFFS)
-        least = max(self.window // 2, 1) if min_size is None else check_number("min_size", min_size, low=1, integer=True)
+        least = max(self.window // 2, 1) if min_size is None else min_size
+        least = int(check_number("min_size", least, low=1, integer=True))
         chosen = self.candidates
         if n_events is None and len(chosen):
-            depths = self.depth[1:]
-            chosen = chosen[self.depth[chosen] > depths.mean() - (0.5 if cutoff == "conservative" else 1.0) * depths.std()]
+            spread = self.depth[1:].std() * (0.5 if cutoff == "conservative" else 1.0)
+            chosen = chosen[self.depth[chosen] > self.depth[1:].mean() - spread]
         limit = len(chosen) + 1 if n_events is None else int(check_number("n_events", n_events, low=1, integer=True))
-        return _spaced(chosen, len(self.similarity), int(least), limit)
+        return _spaced(chosen, len(self.similarity), least, limit)
 
     def table(self) -> pd.DataFrame:
-        """The candidates, deepest first. Columns: rank int64 (1 is the deepest), word int64, similarity, depth float64."""
+        """The candidates, deepest first: rank int64 (1 is the deepest), word int64, similarity and depth float64."""
         words = self.candidates
         columns = {"rank": np.arange(1, len(words) + 1), "word": words}
         return pd.DataFrame(columns | {"similarity": self.similarity[words], "depth": self.depth[words]})
@@ -67,8 +73,8 @@ def lexical(words: Sequence[str], window: int = 100, smoothing: int | None = Non
 
     Parameters
     ----------
-    words : the text's words in order. Case and punctuation at their edges do not count; a word of punctuation only has no
-        weight.
+    words : the text's words in order. Case and punctuation at their edges do not count; a word of punctuation only
+        has no weight.
     window : words on each side of a gap; fewer at the text's ends.
     smoothing : gaps, width of the running mean of the similarity before depths are taken (1: none; None: half the
         window).
@@ -79,8 +85,8 @@ def lexical(words: Sequence[str], window: int = 100, smoothing: int | None = Non
 
     Notes
     -----
-    idf = ln((1 + N) / (1 + df)) + 1, over the N stretches of `window` words that tile the text. Windows without words in
-    common have similarity 0.
+    idf = ln((1 + N) / (1 + df)) + 1, over the N stretches of `window` words that tile the text. Windows without words
+    in common have similarity 0.
 
     Source: Hearst (1997), Computational Linguistics 23, 33 (blocks compared at gaps, depth scores, cutoffs); with a gap
     at every word and TF-IDF weights.
@@ -90,7 +96,8 @@ def lexical(words: Sequence[str], window: int = 100, smoothing: int | None = Non
     array([0, 6])
     """
     window = int(check_number("window", window, low=1, integer=True))
-    smoothing = int(check_number("smoothing", max(window // 2, 1) if smoothing is None else smoothing, low=1, integer=True))
+    smoothing = max(window // 2, 1) if smoothing is None else smoothing
+    smoothing = int(check_number("smoothing", smoothing, low=1, integer=True))
     if isinstance(words, str):
         raise OptionError("words is one string: give a list of words, such as text.split()")
     if len(words) == 0:
@@ -98,15 +105,19 @@ def lexical(words: Sequence[str], window: int = 100, smoothing: int | None = Non
     n = len(words)
     ids, weights = _weights(words, window)
     similarity = np.full(n, np.nan)
-    for first in range(1, n, ROWS):  # stretches of a long text, so that memory does not grow with it
-        gaps = np.arange(first, min(first + ROWS, n))
+    for low in range(1, n, ROWS):  # stretches of a long text, so that memory does not grow with it
+        gaps = np.arange(low, min(low + ROWS, n))
         similarity[gaps] = _cosines(ids, weights, gaps, window)
     depth = np.full(n, np.nan)
     smooth = _smooth(similarity[1:], smoothing)
     depth[1:] = _depth(smooth)
-    valleys = 1 + _valleys(smooth)
-    valleys = valleys[depth[valleys] > 1e-12]
-    return LexicalCohesion(similarity, depth, window, valleys[np.argsort(-depth[valleys], kind="stable")])
+    valleys = _valleys(smooth)
+    deep = depth[1 + valleys]
+    order = np.argsort(-deep, kind="stable")[: np.count_nonzero(deep > 1e-12)]
+    words_at = 1 + _lowest_near(similarity[1:], valleys[order], smoothing // 2)
+    first = np.sort(np.unique(words_at, return_index=True)[1])  # two valleys with one lowest gap are one, the deeper
+    depth[words_at[first]] = deep[order][first]
+    return LexicalCohesion(similarity, depth, window, words_at[first])
 
 
 def _weights(words: Sequence[str], window: int) -> tuple[np.ndarray, np.ndarray]:
@@ -164,10 +175,21 @@ def _depth(values: np.ndarray) -> np.ndarray:
 
 
 def _climb(values: np.ndarray) -> np.ndarray:
-    """Height of the nearest peak to the left over each place: where the run that never rises on the way to it begins."""
+    """Height over each place of the nearest peak to its left: where the run that never rises on its way begins."""
     rises = np.concatenate([[True], values[1:] > values[:-1]])
     peak = np.maximum.accumulate(np.where(rises, np.arange(len(values)), 0))
     return values[peak] - values
+
+
+def _lowest_near(values: np.ndarray, places: np.ndarray, reach: int) -> np.ndarray:
+    """Where the unsmoothed values are lowest within `reach` of each place, the nearest of equals."""
+    if len(places) == 0:
+        return places
+    offsets = np.array(sorted(range(-reach, reach + 1), key=abs))
+    around = places[:, None] + offsets
+    inside = (around >= 0) & (around < len(values))
+    heights = np.where(inside, values[np.clip(around, 0, len(values) - 1)], np.inf)
+    return places + offsets[heights.argmin(1)]
 
 
 def _valleys(values: np.ndarray) -> np.ndarray:

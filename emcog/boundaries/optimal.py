@@ -1,7 +1,7 @@
 """The exact optimum: the segmentation that no other beats, by dynamic programming over the graph's prefix sums.
 
-Only sums over events can be optimised so. Modularity is one. For conductance and intra/inter similarity, whose score is a
-mean over events, the sum at a given number of events has its optimum where the mean has.
+Only sums over events can be optimised so. Modularity is one. For conductance and intra/inter similarity, whose score
+is a mean over events, the sum at a given number of events has its optimum where the mean has.
 """
 
 from dataclasses import dataclass, field
@@ -22,9 +22,10 @@ MAX_ENTRIES = 2**28  # scored spans kept at once: 2 GiB in float64
 class Optimum:
     """The best segmentation that was allowed.
 
-    boundaries : int64 event starts. objective : what was maximised, without the penalty: the sum over events of modularity's
-    terms, of minus the conductance, or of the intra/inter similarity. score : the same as the metric's own function gives
-    it (a mean for the last two). metric, penalty : as asked for. note : why the objective is NaN, else "".
+    boundaries : int64 event starts. objective : what was maximised, without the penalty: the sum over events of
+        modularity's
+    terms, of minus the conductance, or of the intra/inter similarity. score : the same as the metric's own function
+    gives it (a mean for the last two). metric, penalty : as asked for. note : why the objective is NaN, else "".
     """
 
     boundaries: np.ndarray
@@ -74,11 +75,12 @@ def optimal(
 
     Returns
     -------
-    Optimum. On ties the last event is the longest, then the one before it. An event whose score is undefined (a volume that is
-    not positive) is never chosen; if nothing else is left, a DataError says so. One event is always allowed, and its score
-    may be NaN with a note.
+    Optimum. On ties the last event is the longest, then the one before it. An event whose score is undefined (a
+    volume that is not positive) is never chosen; if nothing else is left, a DataError says so. One event is always
+    allowed, and its score may be NaN with a note.
 
-    Raises OptionError if no segmentation fits n_events, max_event and min_event, or if the table would not fit in memory.
+    Raises OptionError if no segmentation fits n_events, max_event and min_event, or if the table would not fit in
+    memory.
 
     Cost: n x max_event scored spans, and as many additions for every event asked for; with a penalty only once.
 
@@ -90,7 +92,9 @@ def optimal(
     if n_events is not None and penalty is not None:
         raise OptionError(f"n_events={n_events} and penalty={penalty} exclude each other: give one of them")
     if n_events is None and penalty is None and objective != "modularity":
-        raise OptionError(f'objective="{objective}" needs n_events or a penalty: without either it has no useful optimum')
+        raise OptionError(
+            f'objective="{objective}" needs n_events or a penalty: without either it has no useful optimum'
+        )
     sums = block_sums(adjacency, negative)
     if sums.batch:
         raise DataError(f"adjacency is a stack of graphs of shape {sums.batch}: give one (n, n) graph")
@@ -110,11 +114,14 @@ def optimal(
     return _result(sums, places[picked], objective, volume, cost)
 
 
-def optimality_gap(adjacency: Any, boundaries: Any, objective: str = "modularity", **options: Any) -> tuple[float, Optimum]:
-    """How far a segmentation stays behind the best one with as many events: (gap, optimum), the gap in summed objective.
+def optimality_gap(
+    adjacency: Any, boundaries: Any, objective: str = "modularity", **options: Any
+) -> tuple[float, Optimum]:
+    """How far a segmentation stays behind the best one with as many events: (gap, optimum), the gap in summed
+    objective.
 
-    `options` go to `optimal` (max_event, min_event, candidates, volume, negative); without a limit on the length the gap is 0
-    or more.
+    `options` go to `optimal` (max_event, min_event, candidates, volume, negative); without a limit on the length the
+    gap is 0 or more.
     """
     sums = block_sums(adjacency, options.get("negative", "clip"))
     best = optimal(sums, n_events=len(as_starts(boundaries, sums.n)), objective=objective, **options)
@@ -132,14 +139,14 @@ def _lengths(n: int, min_event: int, max_event: int | None) -> tuple[int, int]:
 def _span_scores(
     sums: BlockSums, places: np.ndarray, objective: str, volume: str, shortest: int, longest: int
 ) -> np.ndarray:
-    """Score of every span that may be an event: [j - 1, c] for the span from place j - reach + c to place j; else -inf."""
+    """Score of every span from place j - reach + c to place j, at [j - 1, c]; -inf where none may be."""
     ends = places[1:]
     count = len(ends)
-    reach = int((np.arange(1, count + 1) - np.searchsorted(places, ends - longest)).max())
-    if count * max(reach, 1) > MAX_ENTRIES:
+    reach = max(1, int((np.arange(1, count + 1) - np.searchsorted(places, ends - longest)).max()))
+    if count * reach > MAX_ENTRIES:
         raise OptionError(
-            f"{count} places with up to {reach} starts before each are too many spans to hold: give a smaller max_event, at "
-            f"most about {MAX_ENTRIES // count * (sums.n // count)}"
+            f"{count} places with up to {reach} starts before each are too many spans to hold: give a smaller "
+            f"max_event, at most about {MAX_ENTRIES // count * (sums.n // count)}"
         )
     sign = -1.0 if objective == "conductance" else 1.0
     weights = np.full((count, reach), -np.inf)
@@ -189,8 +196,8 @@ def _best_of_size(weights: np.ndarray, n_events: int) -> np.ndarray | None:
 def _best_with_penalty(weights: np.ndarray, penalty: float) -> np.ndarray | None:
     """Indices of the starts of the best spans that tile all places, each at a cost.
 
-    One step a place is inherent here: the best up to a place needs the best up to the place before. A step is one vector
-    operation over all starts.
+    One step a place is inherent here: the best up to a place needs the best up to the place before. A step is one
+    vector operation over all starts.
     """
     count, reach = weights.shape
     best = np.full(reach + count + 1, -np.inf)
@@ -223,11 +230,17 @@ def _infeasible(weights: np.ndarray, n_events: int | None, low: int, high: int, 
     """Why nothing could be chosen: limits that do not fit, or a graph without weight."""
     counts = "any number of events" if n_events is None else f"{n_events} events"
     if n_events is not None and not n_events * low <= n <= n_events * high:
-        return OptionError(f"{n} tokens cannot be cut into {n_events} events of {low} to {high} tokens: change n_events, min_event or max_event")
+        return OptionError(
+            f"{n} tokens cannot be cut into {n_events} events of {low} to {high} tokens: change n_events, "
+            "min_event or max_event"
+        )
     possible = np.where(np.isfinite(weights), 0.0, -np.inf)
     if np.isfinite(possible).any():
         return OptionError(
-            f"no segmentation into {counts} of {low} to {high} tokens was found in which {objective} is defined for every "
-            "event: change n_events, the limits on length or the candidates"
+            f"no segmentation into {counts} of {low} to {high} tokens was found in which {objective} is defined for "
+            "every event: change n_events, the limits on length or the candidates"
         )
-    return DataError(f"{objective} is undefined for every possible event: the graph has no positive weight (negative weights are clipped by default)")
+    return DataError(
+        f"{objective} is undefined for every possible event: the graph has no positive weight "
+        "(negative weights are clipped by default)"
+    )

@@ -34,24 +34,25 @@ def refine(
 ) -> np.ndarray:
     """Move each boundary to the best split of the stretch around it.
 
-    "paper": from left to right, with a the refined start before, b the proposal and c the next proposal (or n), the places
-    t from a + min_size to min(b, c - min_size), b among them, are compared: the two parts [a, t) and [t, c) are scored on
-    A[a:c, a:c] alone. The largest modularity (or intra/inter similarity) or the smallest conductance wins, the earliest of
-    equals (within 1e-10). Without a place, or where no score is defined, b stays.
+    "paper": from left to right, with a the refined start before, b the proposal and c the next proposal (or n), the
+    places t from a + min_size to min(b, c - min_size), b among them, are compared: the two parts [a, t) and [t, c) are
+    scored on A[a:c, a:c] alone. The largest modularity (or intra/inter similarity) or the smallest conductance wins,
+    the earliest of equals (within 1e-10). Without a place, or where no score is defined, b stays.
 
-    "reference": as the authors' released code behaves. Proposals nearer than min_size to the raw one before are dropped,
-    kept or not as that was; a window reaches half the distance to the refined boundary before, on both sides; b itself is
-    not a candidate; volumes of conductance are counted one way inside and another outside.
+    "reference": as the authors' released code behaves. Proposals nearer than min_size to the raw one before are
+    dropped, kept or not as that was; a window reaches half the distance to the refined boundary before, on both sides;
+    b itself is not a candidate; volumes of conductance are counted one way inside and another outside.
 
     Parameters
     ----------
     adjacency : (n, n) array or tensor, symmetric, or a `BandedGraph`. A tensor comes over from its device once.
-    boundaries : proposed starts, increasing; or bool flags. "paper": token 0 is implied and always returned. "reference":
-        raw events counted from the chunk's first token; 0 is not implied.
+    boundaries : proposed starts, increasing; or bool flags. "paper": token 0 is implied and always returned.
+        "reference": raw events counted from the chunk's first token; 0 is not implied.
     metric : "modularity", "conductance" or "intra_inter".
     min_size : tokens, the smallest part.
     offset : tokens of left context that stand before the chunk in the adjacency; "reference" only.
-    negative : "clip" (the default of "paper"), "keep" or "shift" (by the smallest weight of the window). "reference" keeps.
+    negative : "clip" (the default of "paper"), "keep" or "shift" (by the smallest weight of the window). "reference"
+        keeps.
     volume : for conductance in "paper": "degree" or "internal".
     max_window : tokens, "paper" only. A longer stretch [a, c) is cut to this many around b, half of them on each side
         unless one side is shorter. A banded graph's band is its own limit. None: no limit.
@@ -97,7 +98,13 @@ class Splitter:
     """The rule of `mode="paper"` for one boundary; `longest` limits the window (None: no limit)."""
 
     def __init__(self, metric: str, min_size: int, negative: str, volume: str, longest: int | None):
-        self.metric, self.min_size, self.negative, self.volume, self.longest = metric, min_size, negative, volume, longest
+        self.metric, self.min_size, self.negative, self.volume, self.longest = (
+            metric,
+            min_size,
+            negative,
+            volume,
+            longest,
+        )
 
     def window(self, before: int, proposal: int, after: int) -> tuple[int, int]:
         """The stretch [start, end) that is looked at to move a proposal between two boundaries."""
@@ -135,8 +142,8 @@ def check_window(max_window: int | None, band: int | None, min_size: int) -> int
     limits = [limit for limit in (max_window, band) if limit is not None]
     if limits and min(limits) < 4 * min_size:
         raise OptionError(
-            f"a window of {min(limits)} tokens is too short for min_size={min_size}: give max_window (or a band) of at least "
-            f"{4 * min_size}"
+            f"a window of {min(limits)} tokens is too short for min_size={min_size}: give max_window (or a band) of at "
+            f"least {4 * min_size}"
         )
     return min(limits, default=None)
 
@@ -157,7 +164,9 @@ def _refine_reference(matrix: np.ndarray, boundaries: Any, metric: str, min_size
     if offset >= side:
         raise OptionError(f"offset={offset} leaves no token of the chunk in an adjacency of {side} tokens")
     if len(events) and (events[0] < 0 or events[-1] >= side - offset or (np.diff(events) <= 0).any()):
-        raise DataError(f"raw events must increase and lie in 0 to {side - offset - 1} (chunk-relative), got {events.tolist()}")
+        raise DataError(
+            f"raw events must increase and lie in 0 to {side - offset - 1} (chunk-relative), got {events.tolist()}"
+        )
     events = events + offset
     far = np.diff(events, prepend=0) >= min_size  # from the raw event before, which may itself be dropped
     if offset == 0:

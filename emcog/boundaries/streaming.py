@@ -7,8 +7,8 @@ The listening pass feeds it chunk by chunk:
         boundaries.append(refiner.push(chunk_keys, proposed_starts_in_this_chunk))
     boundaries.append(refiner.finish())
 
-Only the keys that a boundary to come may still look at are carried: at most 2 x max_window tokens and the chunk. No graph
-is kept: each window's is formed from its keys, on the device where they are, and comes over once.
+Only the keys that a boundary to come may still look at are carried: at most 2 x max_window tokens and the chunk. No
+graph is kept: each window's is formed from its keys, on the device where they are, and comes over once.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 from emcog.boundaries.refinement import MODES, Splitter, check_window, refine
 from emcog.errors import DataError, OptionError
 from emcog.graph.scores import METRICS, VOLUMES
-from emcog.graph.similarity import KINDS, _join, is_tensor, key_rows, to_numpy
+from emcog.graph.similarity import KINDS, is_tensor, join, key_rows, to_numpy
 from emcog.graph.sums import NEGATIVE
 from emcog.options import check_choice, check_number
 
@@ -26,9 +26,9 @@ from emcog.options import check_choice, check_number
 class StreamingRefiner:
     """Refines a text of any length as it is listened to.
 
-    In mode "paper" the boundaries equal `refine(similarity(keys, ...), proposals, ..., max_window=max_window)` on the whole
-    text. In mode "reference" each push is one chunk of the released code: the left context goes back to the last refined
-    boundary if that lies within as many tokens as the chunk has, and not in the first chunk.
+    In mode "paper" the boundaries equal `refine(similarity(keys, ...), proposals, ..., max_window=max_window)` on the
+    whole text. In mode "reference" each push is one chunk of the released code: the left context goes back to the
+    last refined boundary if that lies within as many tokens as the chunk has, and not in the first chunk.
 
     Parameters
     ----------
@@ -55,20 +55,21 @@ class StreamingRefiner:
         if mode == "reference" and (negative not in (None, "keep") or volume != "degree"):
             raise OptionError('mode="reference" has its own rules: leave negative and volume out')
         self._choice = (layers, heads, check_choice("kind", kind, KINDS))
+        self._longest = int(check_window(max_window, None, min_size) or 0)
         self._rule = Splitter(
             check_choice("metric", metric, METRICS),
             min_size,
             check_choice("negative", negative or "clip", NEGATIVE),
             check_choice("volume", volume, VOLUMES),
-            check_window(max_window, None, min_size),
+            self._longest,
         )
         self._rows: Any = None  # keys of the tokens from _base on, one row a token
         self._base = 0
         self._seen = 0
         self._known = 0
-        self._last: int | None = 0 if mode == "paper" else None
+        self._last = 0  # the refined start before
         self._pending: list[int] = []
-        self._begun = self._done = False
+        self._begun = self._done = False  # begun: a boundary has been returned
 
     @property
     def carried(self) -> int:
@@ -80,10 +81,12 @@ class StreamingRefiner:
 
         Parameters
         ----------
-        keys : this chunk's un-rotated keys, shapes as in `similarity`: (layers, kv_heads, n_chunk, head_dim), array or tensor.
+        keys : this chunk's un-rotated keys, shapes as in `similarity`: (layers, kv_heads, n_chunk, head_dim), array
+            or tensor.
         proposals : int, proposed starts as positions in the whole text, increasing; token 0 is implied ("paper").
         known : every proposal before this position has been given by now; None: all before the end of this chunk. Give
-            an earlier one if the proposals lag behind the keys (Bayesian surprise of a chunk's last token, whole words).
+            an earlier one if the proposals lag behind the keys (Bayesian surprise of a chunk's last token, whole
+            words).
 
         Returns
         -------
@@ -93,9 +96,11 @@ class StreamingRefiner:
             raise DataError("this refiner is finished: make a new one for another text")
         rows = key_rows(keys, *self._choice)
         count = int(rows.shape[0])
-        known = self._seen + count if known is None else int(check_number("known", known, low=self._known, integer=True))
+        known = (
+            self._seen + count if known is None else int(check_number("known", known, low=self._known, integer=True))
+        )
         events = self._check_proposals(proposals, self._seen + count, known)
-        self._rows = rows if self._rows is None else _join([self._rows, rows], 0)
+        self._rows = rows if self._rows is None else join([self._rows, rows], 0)
         self._seen, start = self._seen + count, self._seen
         if self.mode == "reference":
             settled = self._push_reference(events, start, count)
@@ -108,8 +113,8 @@ class StreamingRefiner:
         return np.asarray(settled, dtype=np.int64)
 
     def finish(self, proposals: Any = ()) -> np.ndarray:
-        """The boundaries still open at the end of the text; `proposals` are those that lagged behind, if any ("paper")."""
-        events = self._check_proposals(np.asarray(to_numpy(proposals), np.int64), self._seen, self._seen)
+        """The boundaries still open at the end of the text; `proposals` are those that lagged behind ("paper")."""
+        events = self._check_proposals(proposals, self._seen, self._seen)
         if self.mode == "reference" and events:
             raise DataError('mode="reference" takes the proposals of a chunk with its keys, not at the end')
         self._pending += [event for event in events if event > 0]
@@ -121,14 +126,17 @@ class StreamingRefiner:
     def _check_proposals(self, proposals: Any, end: int, known: int) -> list[int]:
         events = to_numpy(proposals).ravel()
         if events.dtype == bool or (events.size and events.dtype.kind not in "iu"):
-            raise DataError("proposals must be whole positions in the text, not flags or fractions: give np.flatnonzero(flags) + start")
+            raise DataError(
+                "proposals must be whole positions in the text, not flags or fractions: give "
+                "np.flatnonzero(flags) + start"
+            )
         if known > end:
             raise DataError(f"known={known} lies beyond the {end} tokens pushed so far")
         earliest = max(self._known, self._pending[-1] + 1 if self._pending else 0)
         if events.size and (events[0] < earliest or events[-1] >= end or (np.diff(events) <= 0).any()):
             raise DataError(
-                f"proposals must increase and lie in {earliest} to {end - 1}, those not yet settled and already pushed; got "
-                f"{int(events[0])} to {int(events[-1])}"
+                f"proposals must increase and lie in {earliest} to {end - 1}, those not yet settled and already "
+                f"pushed; got {int(events[0])} to {int(events[-1])}"
             )
         return events.tolist()
 
@@ -141,7 +149,7 @@ class StreamingRefiner:
                 after = self._pending[1]
             elif last:
                 after = self._seen
-            elif self._known >= proposal + self._rule.longest:
+            elif self._known >= proposal + self._longest:
                 after = self._known  # wherever the next proposal comes, the window ends before it
             else:
                 break
@@ -157,20 +165,21 @@ class StreamingRefiner:
     def _push_reference(self, events: list[int], start: int, count: int) -> list[int]:
         if not events:
             return []
-        back = start - self._last if self._last is not None else 0
-        offset = back if start >= count and 0 < back <= count and start - back >= self._base else 0
+        back = start - self._last
+        offset = back if self._begun and start >= count and 0 < back <= count and self._last >= self._base else 0
         graph = self._graph(start - offset, start + count)
         moved = refine(graph, np.asarray(events) - start, self._rule.metric, "reference", self._rule.min_size, offset)
-        self._last = start + int(moved[-1]) if len(moved) else self._last
+        if len(moved):
+            self._last, self._begun = start + int(moved[-1]), True
         return (moved + start).tolist()
 
     def _trim(self) -> None:
         """Let go of keys that no later window can reach."""
         if self.mode == "paper":
             next_one = self._pending[0] if self._pending else self._known
-            keep = max(self._last, next_one - self._rule.longest)
+            keep = max(self._last, next_one - self._longest)
         else:
-            keep = max(self._last if self._last is not None else 0, self._seen - self._rule.longest)
+            keep = max(self._last, self._seen - self._longest)
         drop = min(keep, self._seen) - self._base
         if drop > 0:
             rest = self._rows[drop:]

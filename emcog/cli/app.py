@@ -27,7 +27,7 @@ app.command("segment", epilog=segment.EXAMPLE)(segment.segment)
 app.command("models", epilog=models.EXAMPLE)(models.models)
 app.command("signals", epilog=signals.EXAMPLE)(signals.signals)
 
-USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 2, 1, 130
+USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
 
 def _version(wanted: bool) -> None:
@@ -40,7 +40,8 @@ def _version(wanted: bool) -> None:
 def face(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.", metavar="")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.", metavar=""),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="After an error, show where it arose.", metavar="")] = False,
 ) -> None:
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         except BrokenPipeError:  # the reader of our output has seen enough (`emcog signals | head -1`)
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
+            return FAILURE  # as rich and typer answer it
         except (KeyboardInterrupt, typer.Abort):
             status = INTERRUPTED
         except Exception as error:
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 traceback.print_exc()
             return _report(error)
         if status == INTERRUPTED:
-            say("interrupted: nothing was written")
+            say("interrupted")
         return status if isinstance(status, int) else 0
 
 
@@ -87,7 +88,7 @@ def _report(error: Exception) -> int:
         say(f"error: {error.format_message().rstrip('.')}; see {where} --help")
         return USAGE_ERROR
     say(f"internal error: {type(error).__name__}: {error}; run it again with --debug and report what it shows")
-    return INTERNAL_ERROR
+    return FAILURE
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from emcog.excerpts import one_line
 
 Progress = Callable[[int, int], None]
 _SECONDS_BETWEEN_LINES = 10.0
+_READABLE, _GAP = 24, 2  # columns of a terminal: for the text of a row, between two cells
 
 
 def say(message: str) -> None:
@@ -25,17 +26,28 @@ def say(message: str) -> None:
     Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[str] = ()) -> None:
-    """A table on standard output; the last column takes the room that is left, cut off with an ellipsis."""
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], spare: Sequence[str] = ()) -> None:
+    """A table on standard output, one line a row: numbers, then a text that is cut where the line ends.
+
+    On a narrow terminal the `spare` columns are left out, the last of them first, until the text has room.
+    """
     console = Console(highlight=False)
-    table = Table(box=None, pad_edge=False, expand=console.is_terminal, header_style="bold", padding=(0, 2, 0, 0))
-    for i, column in enumerate(columns):
-        justify = "right" if column in set(right) else "left"
-        last = i == len(columns) - 1
-        table.add_column(Text(column), justify=justify, no_wrap=True, overflow="ellipsis", ratio=1 if last else None)
+    widths = {c: max([len(c), *[len(row[i]) for row in rows]]) for i, c in enumerate(columns[:-1])}
+    dropped = list(spare)
+    while dropped and _room(console, widths) < _READABLE:
+        del widths[dropped.pop()]
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
+    for column, width in widths.items():
+        table.add_column(Text(column), justify="right", no_wrap=True, width=width)
+    table.add_column(Text(columns[-1]), no_wrap=True, overflow="ellipsis", width=max(_room(console, widths), 1))
+    kept = [i for i, c in enumerate(columns) if c in widths or i == len(columns) - 1]
     for row in rows:
-        table.add_row(*[Text(one_line(cell[:400])) for cell in row])
+        table.add_row(*[Text(one_line(row[i][:400])) for i in kept])
     console.print(table)
+
+
+def _room(console: Console, widths: dict[str, int]) -> int:
+    return console.width - sum(width + _GAP for width in widths.values())
 
 
 def show_list(names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

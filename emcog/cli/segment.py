@@ -47,9 +47,7 @@ def segment(
     ] = None,
     device: Annotated[str, _option(MODEL, "auto, cpu, cuda, ...", metavar="NAME")] = "auto",
     dtype: Annotated[str, _option(MODEL, "auto, float32, bfloat16, ...", metavar="NAME")] = "auto",
-    trust_remote_code: Annotated[
-        bool, _flag(MODEL, "Let a model run code of its own.", "--trust-remote-code")
-    ] = False,
+    trust_remote_code: Annotated[bool, _flag(MODEL, "Let a model run code of its own.", "--trust-remote-code")] = False,
     from_format: Annotated[
         str | None, _option(READING, "The input's format; default: recognised.", "--from", metavar="FORMAT")
     ] = None,
@@ -98,9 +96,7 @@ def segment(
         _show(segmentation, stem, files)
 
 
-def _prepare(
-    source: str, reading: dict[str, Any], settings: dict[str, Any], out: Path
-) -> tuple["Transcript", str]:
+def _prepare(source: str, reading: dict[str, Any], settings: dict[str, Any], out: Path) -> tuple["Transcript", str]:
     """All that can go wrong, before the language model is loaded and anything is written."""
     from emcog.segmentation import check_destination, file_stem
     from emcog.segmenting import check_settings
@@ -128,14 +124,14 @@ def _show(segmentation: "Segmentation", stem: str, files: list[Path]) -> None:
     events, n_words = segmentation.events, len(segmentation.words)
     timed = bool(events["onset_s"].notna().any())
     begins = [text[:400] for text in events["text"]]
-    where = [
-        f"{_clock(row.onset_s)}-{_clock(row.offset_s)}" if timed else f"{row.start_word}-{row.end_word - 1}"
-        for row in events.itertuples()
-    ]
+    if timed:
+        where = [f"{_clock(a)}-{_clock(b)}" for a, b in zip(events["onset_s"], events["offset_s"], strict=True)]
+    else:
+        where = [f"{a}-{b - 1}" for a, b in zip(events["start_word"], events["end_word"], strict=True)]
     surprise = ["" if value != value else f"{value:.1f}" for value in events["surprise"]]
     columns = ["event", "time" if timed else "words", "tokens", "surprise", "begins"]
     rows = zip(map(str, events["event"]), where, map(str, events["n_tokens"]), surprise, begins, strict=True)
-    show_table(columns, rows, right=columns[:4])
+    show_table(columns, list(rows), spare=("surprise", "tokens"))
     plural = "" if len(events) == 1 else "s"
     show_line(f"\n{len(events):,} event{plural} in the {n_words:,} words of {stem}. Written:")
     for path in files:

@@ -1,4 +1,4 @@
-"""The similarity graph of keys: how it is formed, and how well a segmentation fits it. Arrays only, no tables, no model."""
+"""The similarity graph of keys: how it is formed, and how well a segmentation fits it. Arrays only."""
 
 from emcog.graph.banded import BandedGraph
 from emcog.graph.scores import METRICS, Score, conductance, intra_inter_similarity, modularity, score

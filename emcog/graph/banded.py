@@ -6,15 +6,15 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from emcog.errors import DataError
-from emcog.graph.similarity import KINDS, _join, is_tensor, key_rows, to_numpy
+from emcog.graph.similarity import KINDS, is_tensor, join, key_rows, to_numpy
 from emcog.options import check_choice, check_number
 
 
 class BandedGraph:
     """Similarity graph of a long text that keeps A_ij for \\|i-j\\| < `band`.
 
-    Kept as `lower`, shape (n, band): lower[i, o] = A[i, i - o], zero where i < o. So a new token appends a row and no older
-    row changes. Memory is n x band numbers; to refine a text without keeping its graph at all, see
+    Kept as `lower`, shape (n, band): lower[i, o] = A[i, i - o], zero where i < o. So a new token appends a row and no
+    older row changes. Memory is n x band numbers; to refine a text without keeping its graph at all, see
     `emcog.boundaries.streaming.StreamingRefiner`.
 
     Parameters
@@ -71,13 +71,15 @@ class BandedGraph:
             raise DataError("this graph was not built from keys: no more can be appended to it")
         rows = key_rows(keys, *self._choice)
         if self._tail is not None and rows.shape[1] != self._tail.shape[1]:
-            raise DataError(f"this chunk's keys have {rows.shape[1]} features a token, earlier ones {self._tail.shape[1]}")
+            raise DataError(
+                f"this chunk's keys have {rows.shape[1]} features a token, earlier ones {self._tail.shape[1]}"
+            )
         step = max(self.band, 256)  # long chunks are cut, so that the block formed below stays as narrow as the band
         for start in range(0, rows.shape[0], step):
             self._append_block(rows[start : start + step])
 
     def _append_block(self, block: Any) -> None:
-        seen = block if self._tail is None else _join([self._tail, block], 0)
+        seen = block if self._tail is None else join([self._tail, block], 0)
         carried = seen.shape[0] - block.shape[0]
         self._pieces.append(_lower_of(to_numpy(block @ seen.T), carried, self.band))
         self.n += block.shape[0]

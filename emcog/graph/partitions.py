@@ -48,21 +48,23 @@ def as_partitions(boundaries: Any, n: int) -> Partitions:
     Parameters
     ----------
     boundaries : one segmentation: increasing starts with 0 first, or bool flags (n,). Many at once: a bool matrix
-        (n_partitions, n); an int matrix (n_partitions, k), shorter ones filled up with -1; or a list of arrays of starts.
+        (n_partitions, n); an int matrix (n_partitions, k), shorter ones filled up with -1; or a list of arrays of
+        starts.
 
     Raises DataError that names the segmentation and the position at fault.
     """
     if isinstance(boundaries, (list, tuple)) and len(boundaries) and np.ndim(_peek(boundaries[0])) > 0:
-        rows = [to_numpy(row) for row in boundaries]
-        if all(row.ndim == 1 and row.dtype == bool for row in rows):
-            rows = [_flags_to_starts(row, n) for row in rows]
-        first = np.concatenate([[0], np.cumsum([row.size for row in rows])[:-1]])
-        return _partitions(_whole(np.concatenate([row.ravel() for row in rows])), first, n, False)
+        each = [to_numpy(row).ravel() for row in boundaries]
+        each = [_flags_to_starts(row, n) if row.dtype == bool else row for row in each]
+        first = np.concatenate([[0], np.cumsum([len(row) for row in each])[:-1]])
+        return _partitions(_whole(np.concatenate(each)), first, n, False)
     array = to_numpy(boundaries)
     if array.ndim == 1:
         return _partitions(as_starts(array, n), np.zeros(1, np.int64), n, True)
     if array.ndim != 2:
-        raise DataError(f"boundaries have shape {array.shape}: give {FORMS}; many as a matrix with one row each, or a list")
+        raise DataError(
+            f"boundaries have shape {array.shape}: give {FORMS}; many as a matrix with one row each, or a list"
+        )
     if array.dtype == bool:
         if array.shape[1] != n:
             raise DataError(f"bool boundaries have {array.shape[1]} flags a row, but the graph has {n} tokens")
@@ -109,7 +111,7 @@ def _partitions(starts: np.ndarray, first: np.ndarray, n: int, single: bool) -> 
         which = "" if single else f" of segmentation {row}"
         hint = "; flags need dtype bool" if not single and starts.max() <= 1 else ""
         raise DataError(
-            f"boundary {int(starts[event])}{which} is not below the next one, {int(ends[event])}: boundaries must increase "
-            f"and lie in 0 to {n - 1}{hint}"
+            f"boundary {int(starts[event])}{which} is not below the next one, {int(ends[event])}: boundaries must "
+            f"increase and lie in 0 to {n - 1}{hint}"
         )
     return Partitions(starts, ends, first.astype(np.int64), single)

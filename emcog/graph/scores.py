@@ -1,7 +1,7 @@
 """How well a segmentation fits the graph: modularity, conductance, intra/inter similarity.
 
-With A symmetric, d_i = sum_j A_ij (the diagonal counted once), 2m = sum_ij A_ij and, for an event S, in(S) = the sum of A_ij
-over ordered pairs inside S and vol(S) = sum of d_i over S, all three need nothing but in(S), vol(S) and 2m:
+With A symmetric, d_i = sum_j A_ij (the diagonal counted once), 2m = sum_ij A_ij and, for an event S, in(S) = the sum of
+A_ij over ordered pairs inside S and vol(S) = sum of d_i over S, all three need nothing but in(S), vol(S) and 2m:
 
     modularity      sum over events of in(S) / 2m - (vol(S) / 2m)^2
     conductance     (vol(S) - in(S)) / min(vol(S), 2m - vol(S)), mean over events
@@ -25,9 +25,9 @@ VOLUMES = ("degree", "internal")
 class Score(NamedTuple):
     """A score, and why it is NaN where it is.
 
-    value : float; or float64 of shape (*graphs, *segmentations), with the events last if each was asked for (NaN after the
-        last event of a shorter segmentation). note : str, "" where the value is a number; or an object array of the same
-        shape, with the events left out.
+    value : float; or float64 of shape (*graphs, *segmentations), with the events last if each was asked for (NaN
+        after the last event of a shorter segmentation). note : str, "" where the value is a number; or an object
+        array of the same shape, with the events left out.
     """
 
     value: Any
@@ -153,15 +153,15 @@ def modularity(adjacency: Any, boundaries: Any, normalization: str = "newman", n
     Parameters
     ----------
     adjacency : (n, n) or (..., n, n) array or tensor, a `BandedGraph`, or `BlockSums`. Symmetric.
-    boundaries : increasing event starts, 0 first; or many segmentations at once (a list of arrays, an int matrix filled up
-        with -1, a bool matrix (n_partitions, n)).
+    boundaries : increasing event starts, 0 first; or many segmentations at once (a list of arrays, an int matrix
+        filled up with -1, a bool matrix (n_partitions, n)).
     normalization : "newman" divides by 2m; "paper" by 4m, as Fountas et al. write it (half of Newman's).
     negative : weights below 0: "clip" takes them for no edge, "keep" leaves them, "shift" raises all by the smallest.
 
     Returns
     -------
-    float, at most 1 (at most 0.5 with "paper"); or float64 of shape (*graphs, n_partitions). NaN, with a UserWarning that
-    says why, where the weights do not sum to a positive number.
+    float, at most 1 (at most 0.5 with "paper"); or float64 of shape (*graphs, n_partitions). NaN, with a UserWarning
+    that says why, where the weights do not sum to a positive number.
 
     Raises DataError on a graph or boundaries that are malformed, OptionError on unknown options.
 
@@ -188,8 +188,8 @@ def conductance(
 
     Returns
     -------
-    float, 0 to 1 for "degree" and weights that are not negative; or float64 of shape (*graphs, n_partitions). NaN, with a
-    UserWarning that says why, where a volume is not positive: a single event has no rest.
+    float, 0 to 1 for "degree" and weights that are not negative; or float64 of shape (*graphs, n_partitions). NaN,
+    with a UserWarning that says why, where a volume is not positive: a single event has no rest.
 
     Source: Shi & Malik (2000); Fountas et al. (2025). `volume="degree"` equals networkx's on a graph built
     with half the diagonal.

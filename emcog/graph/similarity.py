@@ -1,9 +1,10 @@
 """From keys to the similarity graph: A_ij = k_i . k_j, summed over the chosen heads and layers.
 
-Keys may be numpy arrays or torch tensors, and A comes back as what the keys were, on the device where they were. Torch is
-never imported here: a tensor brings its own methods.
+Keys may be numpy arrays or torch tensors, and A comes back as what the keys were, on the device where they were.
+Torch is never imported here: a tensor brings its own methods.
 """
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +46,8 @@ def similarity(
 
     Parameters
     ----------
-    keys : array or tensor, shape (layers, kv_heads, n, head_dim), (kv_heads, n, head_dim) or (n, features); or a list with
-        one (kv_heads, n, head_dim) array a layer. Un-rotated keys, as collected in the listening pass.
+    keys : array or tensor, shape (layers, kv_heads, n, head_dim), (kv_heads, n, head_dim) or (n, features); or a list
+        with one (kv_heads, n, head_dim) array a layer. Un-rotated keys, as collected in the listening pass.
     layers, heads : which ones to use (an index, indices or a slice); None for all.
     kind : "dot" sums k_i . k_j over heads and layers; "cosine" is the mean over heads and layers of each head's cosine,
         so that it lies in -1 to 1 (a zero key has cosine 0 with everything).
@@ -82,7 +83,7 @@ def similarity(
     if len(shapes) > 1:
         raise DataError(f"pool=False needs layers of one shape, got {sorted(shapes)}: choose among them with layers=")
     scaled = [_unit(layer) if kind == "cosine" else layer for layer in map(_as_float, chosen)]
-    return _stack([layer @ layer.swapaxes(-1, -2) for layer in scaled])
+    return join([(layer @ layer.swapaxes(-1, -2))[None] for layer in scaled])
 
 
 def key_rows(keys: Any, layers: Any = None, heads: Any = None, kind: str = "dot") -> Any:
@@ -93,7 +94,7 @@ def key_rows(keys: Any, layers: Any = None, heads: Any = None, kind: str = "dot"
         chosen = [_unit(layer) / parts**0.5 for layer in chosen]
     n = chosen[0].shape[1]
     rows = [layer.swapaxes(0, 1).reshape(n, layer.shape[0] * layer.shape[2]) for layer in chosen]
-    return rows[0] if len(rows) == 1 else _join(rows, 1)
+    return rows[0] if len(rows) == 1 else join(rows, 1)
 
 
 def _as_layers(keys: Any) -> list[Any]:
@@ -101,13 +102,15 @@ def _as_layers(keys: Any) -> list[Any]:
     if isinstance(keys, (list, tuple)) and len(keys) and getattr(keys[0], "ndim", 0) == 3:
         layers = list(keys)
         if len({layer.shape[1] for layer in layers}) > 1:
-            raise DataError("the layers of keys have different numbers of tokens: give one (kv_heads, n, head_dim) a layer")
+            raise DataError(
+                "the layers of keys have different numbers of tokens: give one (kv_heads, n, head_dim) a layer"
+            )
     else:
         array = keys if is_tensor(keys) else np.asarray(keys)
         if array.ndim not in (2, 3, 4):
             raise DataError(
-                f"keys have shape {tuple(array.shape)}: give (layers, kv_heads, n, head_dim), (kv_heads, n, head_dim) or "
-                "(n, features)"
+                f"keys have shape {tuple(array.shape)}: give (layers, kv_heads, n, head_dim), (kv_heads, n, head_dim) "
+                "or (n, features)"
             )
         while array.ndim < 4:
             array = array[None]
@@ -151,17 +154,6 @@ def _unit(array: Any) -> Any:
     return array / (norm + (norm == 0))
 
 
-def _join(arrays: list[Any], axis: int) -> Any:
-    if not is_tensor(arrays[0]):
-        return np.concatenate(arrays, axis)
-    import torch
-
-    return torch.cat(arrays, axis)
-
-
-def _stack(arrays: list[Any]) -> Any:
-    if not is_tensor(arrays[0]):
-        return np.stack(arrays)
-    import torch
-
-    return torch.stack(arrays)
+def join(arrays: list[Any], axis: int = 0) -> Any:
+    """Arrays or tensors end to end; torch is there already if a tensor is."""
+    return sys.modules["torch"].cat(arrays, axis) if is_tensor(arrays[0]) else np.concatenate(arrays, axis)

@@ -1,8 +1,8 @@
 """A window of the graph cut in two, at every place at once: the arithmetic of boundary refinement.
 
-One running sum along the rows of the window gives everything: its last column is the degrees; its diagonal is what each token
-adds to the part before it, and with the degrees that yields the weight inside both parts of every split. So a window of w
-tokens costs w^2 additions, for all its w - 1 splits together.
+One running sum along the rows of the window gives everything: its last column is the degrees; its diagonal is what
+each token adds to the part before it, and with the degrees that yields the weight inside both parts of every split.
+So a window of w tokens costs w^2 additions, for all its w - 1 splits together.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,8 @@ import numpy as np
 class SplitSums(NamedTuple):
     """Sums of a window split before its token t, for t = 1 to w - 1 (entry t - 1); float64 (w - 1,), `total` a float.
 
-    left_in, right_in : weight inside the part before and the part from t on. left_vol : volume of the part before. total: 2m.
+    left_in, right_in : weight inside the part before and the part from t on. left_vol : volume of the part before.
+        total: 2m.
     """
 
     left_in: np.ndarray
@@ -37,8 +38,8 @@ def split_sums(window: np.ndarray) -> SplitSums:
 def split_scores(sums: SplitSums, metric: str, volume: str = "degree") -> np.ndarray:
     """Score of every split as `emcog.graph.scores` defines it, larger is better (conductance with its sign turned).
 
-    NaN where a denominator is not positive; but a split that no weight crosses, with weight on both sides, has an infinite
-    intra/inter similarity, as the best that there can be. The volume of a part is its sum of degrees, or with
+    NaN where a denominator is not positive; but a split that no weight crosses, with weight on both sides, has an
+    infinite intra/inter similarity, as the best that there can be. The volume of a part is its sum of degrees, or with
     "internal" the weight inside it.
     """
     left_in, right_in, left_vol, total = sums
@@ -63,8 +64,9 @@ def split_scores(sums: SplitSums, metric: str, volume: str = "degree") -> np.nda
 def reference_scores(sums: SplitSums, metric: str) -> np.ndarray:
     """Score of every split as the authors' released code computes it, larger is better.
 
-    Modularity is half the usual value. Conductance compares the weight inside a part with all the rest of the total, cut
-    included in both orders, takes the better of the two parts, and counts a volume of 0 as 1e-15. Nothing is excluded.
+    Modularity is half the usual value. Conductance compares the weight inside a part with all the rest of the total,
+    cut included in both orders, takes the better of the two parts, and counts a volume of 0 as 1e-15. Nothing is
+    excluded.
     """
     left_in, right_in, left_vol, total = sums
     cut = left_vol - left_in

@@ -1,7 +1,9 @@
-"""Sums of the graph over any span of tokens, from prefix sums in float64: each costs four look-ups, however long the span.
+"""Sums of the graph over any span of tokens, from prefix sums in float64: each costs four look-ups, however long the
+span.
 
 Everything that scores a segmentation needs two numbers of an event: the weight inside it and its volume (the sum of its
-degrees). float32 prefix sums would err by percents at 4,096 tokens, because a small block is the difference of large totals.
+degrees). float32 prefix sums would err by percents at 4,096 tokens, because a small block is the difference of large
+totals.
 """
 
 from dataclasses import dataclass
@@ -22,8 +24,8 @@ def remove_negative(
 ) -> np.ndarray:
     """Weights with negative ones dealt with.
 
-    "clip": they count as no edge (0). "keep": as they are; degrees and volumes may then be negative, where modularity and
-    conductance lose their meaning. "shift": the smallest weight, if negative, is taken from all, so that it becomes 0.
+    "clip": they count as no edge (0). "keep": as they are; degrees and volumes may then be negative, where modularity
+    and conductance lose their meaning. "shift": the smallest weight, if negative, is taken from all, so that it is 0.
     """
     if negative == "clip":
         return np.maximum(weights, 0, out=out)
@@ -35,8 +37,8 @@ def remove_negative(
 def check_adjacency(adjacency: Any, batched: bool = False) -> np.ndarray:
     """The adjacency as a numpy float array, or a DataError: it must be square, not empty, finite and symmetric.
 
-    Symmetry is tried with one fixed vector, A x against x A: it costs a pass over A and misses only differences far below
-    the weights' own size.
+    Symmetry is tried with one fixed vector, A x against x A: it costs a pass over A and misses only differences far
+    below the weights' own size.
     """
     matrix = to_numpy(adjacency)
     if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2] or (matrix.ndim > 2 and not batched):
@@ -66,8 +68,8 @@ class BlockSums:
 
     n : tokens. band : that of a banded graph, else n. negative : how negative weights were treated.
     volumes : float64 (..., n + 1), sum of the degrees of the tokens before each position.
-    table : float64. Dense graphs: (..., n + 1, n + 1), the sum of A[:i, :j]. Banded: (n + 1, min(band, n) + 1), the weight
-        inside the span of l tokens that ends before j, at [j, l].
+    table : float64. Dense graphs: (..., n + 1, n + 1), the sum of A[:i, :j]. Banded: (n + 1, min(band, n) + 1), the
+        weight inside the span of l tokens that ends before j, at [j, l].
     """
 
     n: int
@@ -88,14 +90,20 @@ class BlockSums:
         return self.volumes[..., -1]
 
     def within(self, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        """Sum of A_ij over pairs inside each span [start, end), both orders, the diagonal once; shape (*batch, *spans)."""
+        """Sum of A_ij over the pairs of each span [start, end), both orders, the diagonal once; (*batch, *spans)."""
         if self.full_rows is None:
             table = self.table
-            return table[..., ends, ends] - table[..., starts, ends] - table[..., ends, starts] + table[..., starts, starts]
+            return (
+                table[..., ends, ends]
+                - table[..., starts, ends]
+                - table[..., ends, starts]
+                + table[..., starts, starts]
+            )
         reach = self.table.shape[1] - 1
         length = ends - starts
         short = np.minimum(length, reach)
-        # a span longer than the band: tokens whose band lies inside it bring their full row, the last `reach` are a short span
+        # a span longer than the band: tokens whose band lies inside it bring their full row, the last `reach` are a
+        # short span
         return self.table[ends, short] + self.full_rows[ends - short] - self.full_rows[starts]
 
     def volume(self, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
@@ -103,7 +111,7 @@ class BlockSums:
         return self.volumes[..., ends] - self.volumes[..., starts]
 
     def pairs(self, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How many pairs (i, j) the graph has inside each span, and from it to the rest; both orders inside, one outward."""
+        """How many pairs (i, j) the graph has inside each span (both orders), and from it to the rest (one order)."""
         length = ends - starts
         reach = np.minimum(self.band, length)
         inside = length + (reach - 1) * (2 * length - reach)
@@ -118,8 +126,8 @@ def block_sums(adjacency: Any, negative: str = "clip") -> BlockSums:
 
     Parameters
     ----------
-    adjacency : array or tensor, shape (n, n) or (..., n, n) for a stack of graphs; a `BandedGraph`; or sums made before,
-        which come back as they are.
+    adjacency : array or tensor, shape (n, n) or (..., n, n) for a stack of graphs; a `BandedGraph`; or sums made
+        before, which come back as they are.
     negative : "clip", "keep" or "shift", see `remove_negative`.
 
     Raises DataError on a matrix that is not square, finite and symmetric.

@@ -72,9 +72,7 @@ def file_stem(name: str) -> str:
     return plain or "segmentation"
 
 
-def check_destination(
-    folder: str | os.PathLike[str], stem: str, source: str | os.PathLike[str] | None = None
-) -> None:
+def check_destination(folder: str | os.PathLike[str], stem: str, source: str | os.PathLike[str] | None = None) -> None:
     """Refuse, before any work, a place that `Segmentation.save` could not or should not write to.
 
     Parameters
@@ -109,10 +107,11 @@ def _events_tsv(events: pd.DataFrame) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out, delimiter="\t", lineterminator="\n")  # quotes a text that holds a quote, as BIDS allows
     writer.writerow(TSV_COLUMNS)
-    for row in events.itertuples(index=False):
-        numbers = [getattr(row, c) for c in TSV_COLUMNS[2:-1]]
-        cells = [row.onset_s, _duration(row.onset_s, row.offset_s), *numbers]
-        writer.writerow([*map(_cell, cells), " ".join(row.text.split()) or "n/a"])
+    onsets, offsets = events["onset_s"].tolist(), events["offset_s"].tolist()
+    durations = [_duration(onset, offset) for onset, offset in zip(onsets, offsets, strict=True)]
+    numbers = [onsets, durations, *[events[c].tolist() for c in TSV_COLUMNS[2:-1]]]
+    for text, *cells in zip(events["text"].tolist(), *numbers, strict=True):
+        writer.writerow([*map(_cell, cells), " ".join(text.split()) or "n/a"])
     return out.getvalue().encode()
 
 

@@ -143,12 +143,13 @@ class Segmentation:
 
     def __repr__(self) -> str:
         shown = self.events.drop(columns="text").assign(begins=[first_words(t, 40) for t in self.events["text"]])
-        return f"<Segmentation of {self.name!r}: {self._counts()}>\n{shown.to_string(index=False, max_rows=12, max_cols=12)}"
+        table = shown.to_string(index=False, max_rows=12)
+        return f"<Segmentation of {self.name!r}: {self._counts()}>\n{table}"
 
     def _repr_html_(self) -> str:
         shown = self.events.assign(text=[first_words(t, 120) for t in self.events["text"]])
         table = shown.to_html(index=False, max_rows=24, na_rep="", border=0, float_format=lambda x: f"{x:.2f}")
-        return f"<div><p><b>Segmentation</b> of {html.escape(f"{self.name!r}: {self._counts()}")}</p>{table}</div>"
+        return f"<div><p><b>{html.escape(self.name)}</b>: {self._counts()}</p>{table}</div>"
 
     def _method(self) -> str:
         """How the events were found, on one line: the model, the signal and the settings that matter."""

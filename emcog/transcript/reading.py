@@ -3,6 +3,8 @@
 import hashlib
 from pathlib import Path
 
+import pandas as pd
+
 from emcog.errors import EmcogError, OptionError, TranscriptError
 from emcog.options import check_choice
 from emcog.transcript.recognise import SUFFIXES, recognise, sniff
@@ -89,7 +91,7 @@ def check_options(label: str, chosen: str, options: dict[str, str | None]) -> No
             )
 
 
-def parse(source: Source, chosen: str):
+def parse(source: Source, chosen: str) -> tuple[str, pd.DataFrame]:
     """Read `source` in a format; whatever a parser throws comes out as one line."""
     try:
         text, words = FORMATS[chosen].read(source)

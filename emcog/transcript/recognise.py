@@ -9,7 +9,7 @@ from emcog.transcript.formats.table import best_delimiter, columns_by_role, head
 from emcog.transcript.registry import FORMATS
 
 SUFFIXES = {suffix: entry.name for entry in FORMATS.values() for suffix in entry.suffixes}
-SRT_START = re.compile(r"\s*(?:\d+[^\S\n]*\n)?[^\S\n]*\d+:\d+:\d+[,.]\d+[^\S\n]*-->")
+SRT_START = re.compile(r"(?:\d+[^\S\n]*\n)?\d+:\d+:\d+[,.]\d+[^\S\n]*-->")
 HEAD = 65_536  # characters that are looked at
 
 
@@ -29,7 +29,7 @@ def recognise(path: str, content: str) -> str:
 
 def sniff(content: str) -> str | None:
     """Name of the format that the content shows by its own marks; None if it may be any text."""
-    head = content[:HEAD].lstrip("\ufeff \t\n")
+    head = content[:HEAD].lstrip()
     if re.match(r"WEBVTT(?:\s|$)", head):
         return "webvtt"
     if "ooTextFile" in head[:100] and "TextGrid" in head[:300]:

@@ -125,13 +125,17 @@ def check_times(
         return
     row = int(rows[0])
     kind = next(kind for kind, at in wrong.items() if at[row])
-    start, end, previous = onset_s[row], offset_s[row], latest[row]
-    given = end if np.isnan(start) else start
-    message = {
-        "infinite": "an infinite time: give seconds, or leave it empty if it is unknown",
-        "negative": f"a negative time ({min(x for x in (start, end) if x < 0):g} s): times count from the start of the "
-        "stimulus",
-        "offset": f"the offset ({end:g} s) is before the onset ({start:g} s): swap or correct them",
-        "onset": f"times run backwards ({given:g} s after {previous:g} s): sort the rows by onset or correct it",
-    }[kind]
+    start, end = onset_s[row], offset_s[row]
+    if kind == "infinite":
+        message = "an infinite time: give seconds, or leave it empty if it is unknown"
+    elif kind == "negative":
+        message = f"a negative time ({np.fmin(start, end):g} s): times count from the start of the stimulus"
+    elif kind == "offset":
+        message = f"the offset ({end:g} s) is before the onset ({start:g} s): swap or correct them"
+    else:
+        given = end if np.isnan(start) else start
+        message = (
+            f"times run backwards ({given:g} s after {latest[row]:g} s): sort by onset, correct it, or give one file "
+            "a recording"
+        )
     raise fail(f"{where(row)}: {message}")

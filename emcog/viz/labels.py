@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.font_manager import FontProperties, findfont, get_font
@@ -49,7 +50,7 @@ def lay_flags(x: np.ndarray, wanted: np.ndarray, end: float, pad: float = 1.2) -
     edges = np.append(x, end)
     return [
         Flag(i, float(x[i]), stop - 1 - i, float(max(edges[stop] - pad - x[i], 0.0)))
-        for start, stop in zip(cuts[:-1], cuts[1:], strict=True)
+        for start, stop in pairwise(cuts)
         for i in range(start, stop)
     ]
 

@@ -1,6 +1,7 @@
 """A story at a glance: its signal word by word, its events, and how each begins."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -118,18 +119,18 @@ def _track(events: pd.DataFrame, tokens: pd.DataFrame, words: pd.DataFrame, sign
 
 def _row_edges(track: _Track, n_rows: int) -> np.ndarray:
     """Where rows begin, and the end of the last: like lines of a page, broken before an event where one is near."""
-    span = track.last - track.first
+    span, rows = track.last - track.first, float(n_rows)
     for _ in range(8):
-        longest = span / n_rows if track.item == "second" else np.ceil(span / n_rows)
+        longest = span / rows if track.item == "second" else float(np.ceil(span / rows))
         edges = [track.first]
         while track.last - edges[-1] > longest * (1 + 1e-9):
             stop = edges[-1] + longest
             near = track.starts[(track.starts > stop - 0.14 * longest) & (track.starts < stop)]
             edges.append(float(near[0]) if len(near) else stop)
         edges.append(track.last)
-        if edges[-1] - edges[-2] > 0.3 * longest or n_rows == 1:
+        if edges[-1] - edges[-2] > 0.3 * longest or rows == 1:
             break
-        n_rows = max(1, n_rows * 0.96)  # a last row of a few words: make all of them a little longer
+        rows = max(1.0, rows * 0.96)  # a last row of a few words: make all of them a little longer
     return np.array(edges)
 
 
@@ -198,7 +199,7 @@ def _row_flags(track: _Track, texts: list[str], lo: float, hi: float, scale: flo
 
 
 def _flag_texts(ax: Axes, flags: list[Flag], texts: list[str], going_on: int | None) -> None:
-    style = {"fontsize": LABEL_SIZE, "va": "baseline", "clip_on": False}
+    style: dict[str, Any] = {"fontsize": LABEL_SIZE, "va": "baseline", "clip_on": False}
     if going_on is not None and (not flags or flags[0].x > text_width(f"{going_on} goes on", LABEL_SIZE) + 3):
         ax.text(0.7, STRIP_FOOT + 0.5, f"{going_on} goes on", color=QUIET, fontstyle="italic", **style)
     tops = [STRIP_FOOT + (flag.lane + 0.72) * LANE for flag in flags]
@@ -249,13 +250,14 @@ def _header(figure: Figure, height: float, title: str, subtitle: str, signal: st
         figure.text(LEFT / WIDTH_MM, 1 - y / height, fit_text(subtitle, room, 6.5), fontsize=6.5, color=QUIET, va="top")
         y += 3.6
     what = "word" if track.item == "second" else track.item
-    keys = [(Line2D([], [], color=BAR, marker="|", ms=4, mew=1.4, ls=""), f"{signal} of each {what}")]
+    keys = [(Line2D([], [], color=BAR, marker="|", ms=6, mew=1.2, ls=""), f"{signal} of each {what}")]
     if np.isfinite(track.smooth).any():
         keys.append((Line2D([], [], color=LINE, lw=1.0), f"smoothed (Gaussian, SD {SMOOTH_WORDS} {what}s)"))
-    keys.append((Line2D([], [], color=BOUNDARY, marker="|", ms=6, mew=1.0, ls=""), "an event starts: its number and first words"))
+    start = Line2D([], [], color=BOUNDARY, marker="|", ms=6, mew=1.0, ls="")
+    keys.append((start, "an event starts: its number and first words"))
     figure.legend(
         *zip(*keys, strict=True), loc="upper left", bbox_to_anchor=(LEFT / WIDTH_MM, 1 - y / height), ncols=len(keys),
-        borderpad=0, borderaxespad=0, handlelength=1.6, handletextpad=0.6, columnspacing=2.0,
+        borderpad=0, borderaxespad=0, handlelength=1.2, handletextpad=0.6, columnspacing=2.0,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -34,7 +35,7 @@ PAPER = "#FFFFFF"
 _LENDERS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei", "PingFang SC",
             "Hiragino Sans", "Microsoft YaHei", "Noto Emoji", "Symbola")  # fmt: skip
 
-STYLE = {
+STYLE: dict[str, Any] = {
     "font.size": 7,
     "text.color": INK,
     "text.parse_math": False,  # a dollar sign in a story is a dollar sign
@@ -76,7 +77,7 @@ def emcog_style() -> Iterator[None]:
     families = ["DejaVu Sans", *[name for name in _LENDERS if name in installed]]
     with rc_context(), warnings.catch_warnings():
         rcdefaults()
-        rcParams.update(STYLE | {"font.family": families})
+        rcParams.update(STYLE | {"font.family": families})  # type: ignore[arg-type]
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
         yield
 

@@ -22,9 +22,16 @@ HEAVY = (
 HELP = "import sys; sys.argv = ['emcog', '--help']; from emcog.cli import main; main()"
 
 
-def python(code: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def run(code: str) -> subprocess.CompletedProcess[str]:
     """Run code in a fresh interpreter."""
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=check, timeout=300)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    """Run code that must succeed."""
+    result = run(code)
+    assert result.returncode == 0, result.stderr
+    return result
 
 
 def test_import_is_light():
@@ -35,7 +42,7 @@ def test_import_is_light():
 
 def test_public_names_exist():
     python("import emcog\nfor name in emcog.__all__: getattr(emcog, name)")
-    missing = python("import emcog; emcog.segmnet", check=False)
+    missing = run("import emcog; emcog.segmnet")
     assert missing.returncode == 1
     assert "AttributeError: module 'emcog' has no attribute 'segmnet'" in missing.stderr
 

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from emcog.errors import DataError, StorageError
 from emcog.files import write_files
+from emcog.lm.precision import has_native_bfloat16
 from emcog.lm.training.batches import IGNORE, Curriculum, Rows
 from emcog.lm.training.muon import Muon
 
@@ -118,12 +119,13 @@ class Trainer:
         # On CPU each core works on rows of its own and they meet once a step: on small matrices that is faster than
         # sharing every product between the cores, and far less hurt by other work on the machine.
         threads = 1 if self.device.type == "cuda" else torch.get_num_threads()
+        torch.set_num_threads(1)
         self.pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
         inner = [p for p in model.model.layers.parameters() if p.ndim == 2]
         chosen = {id(p) for p in inner}
         others = [p for p in model.parameters() if id(p) not in chosen]
         self.optimisers: list[torch.optim.Optimizer] = [
-            Muon(inner, lr=settings.matrix_lr),
+            Muon(inner, lr=settings.matrix_lr, apply=self.pool.map),
             torch.optim.AdamW(others, lr=settings.other_lr, betas=(0.9, 0.95), weight_decay=0.0),
         ]
 
@@ -261,11 +263,6 @@ class _Curve:
         with open(self.path, "a") as file:
             file.writelines(self.pending)
         self.pending = []
-
-
-def has_native_bfloat16(device: torch.device) -> bool:
-    """Whether matrix products in bfloat16 are fast on a device; on CPUs without the instructions they crawl."""
-    return device.type == "cuda" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _join(parts: list[Rows]) -> Rows:

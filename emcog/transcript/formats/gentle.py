@@ -19,7 +19,10 @@ def read_gentle(source: Source) -> tuple[str, pd.DataFrame]:
             f"not gentle's align.csv: row {first} has {cells.shape[1]} columns where it has 4 (word, aligned "
             "word, onset, offset)",
         )
-    where = lambda row: f"row {row + first}"  # noqa: E731
+
+    def where(row: int) -> str:
+        return f"row {row + first}"
+
     onset = parse_times(source, cells[2], "onset", 1.0, where)
     offset = parse_times(source, cells[3], "offset", 1.0, where)
     check_times(onset, offset, where, source.error)

@@ -9,7 +9,7 @@ from emcog.transcript.source import Source, wrong_format
 from emcog.transcript.words import quoted
 
 MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|\{\\[^{}]*\}")  # <i>, </font>, {\an8}
-TIMES_START = re.compile(r"\s*-?[0-9]+[:.,0-9]*\s*--?>")
+TIMES_START = re.compile(r"\s*-?[0-9][:.,0-9]*\s*--?>")
 
 
 def read_srt(source: Source) -> tuple[str, pd.DataFrame]:

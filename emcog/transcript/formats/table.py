@@ -42,7 +42,10 @@ def read_tsv(source: Source) -> tuple[str, pd.DataFrame]:
 def _read_table(source: Source, delimiter: str, kind: str) -> tuple[str, pd.DataFrame]:
     cells, first = load_cells(source, delimiter, kind)
     header = cells.iloc[0].tolist()
-    where = lambda row: f"row {row + first + 1}"  # noqa: E731
+
+    def where(row: int) -> str:
+        return f"row {row + first + 1}"
+
     roles = _chosen_columns(source, header, kind)
     body = cells.iloc[1:]
     words = body[roles["word"]].tolist()
@@ -194,15 +197,14 @@ def parse_times(
     source: Source, cells: pd.Series, name: str, scale: float, where: Where, comma: bool = False
 ) -> np.ndarray:
     """Seconds in a column of str; NaN where it says that a time is missing. shape (n_rows,)"""
-    stripped = cells.astype(object).map(str.strip)
-    missing = stripped.map(str.casefold).isin(MISSING).to_numpy()
-    numbers = stripped.str.replace(",", ".", regex=False) if comma else stripped
-    values = pd.to_numeric(numbers.where(~missing), errors="coerce").to_numpy(dtype=np.float64)
-    wrong = np.flatnonzero(np.isnan(values) & ~missing)
+    given = cells.str.replace(",", ".", regex=False) if comma else cells
+    values = pd.to_numeric(given.astype(object), errors="coerce").to_numpy(dtype=np.float64)
+    unread = cells[np.isnan(values)].str.strip()
+    wrong = unread[~unread.str.casefold().isin(MISSING)]
     if len(wrong):
-        row = int(wrong[0])
+        row = int(cells.index.get_loc(wrong.index[0]))
         raise source.error(
-            f"{where(row)}: {quoted(stripped.iloc[row])} in column {quoted(name)} is not a number: give seconds, or "
-            "leave it empty"
+            f"{where(row)}: {quoted(wrong.iloc[0])} in column {quoted(name)} is not a number: give seconds, or leave "
+            "it empty"
         )
     return values / 1000 if scale == 1e-3 else values * scale

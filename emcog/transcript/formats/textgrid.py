@@ -93,6 +93,13 @@ class _Stream:
             return token[kind]
         raise self.source.error(f"the file ends where {what} should be: a damaged TextGrid; save it again in Praat")
 
+    def end(self) -> None:
+        """Check that nothing is left: a count that is too small must not cut labels off."""
+        for token in self.tokens:
+            if token.lastgroup is not None:
+                line = self.source.content.count("\n", 0, token.start()) + 1
+                raise self.source.error(f"line {line}: {quoted(token.group())} after the last tier: a damaged TextGrid")
+
     def number(self, what: str) -> float:
         return float(self.take("number", what))
 
@@ -129,3 +136,4 @@ def _tiers(source: Source) -> Iterator[Tier]:
             offsets.append(stream.number(f"an offset in tier {quoted(name)}") if kind == "IntervalTier" else onsets[-1])
             labels.append(stream.string(f"a label in tier {quoted(name)}"))
         yield Tier(name, kind == "IntervalTier", np.array(onsets), np.array(offsets), labels)
+    stream.end()

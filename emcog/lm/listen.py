@@ -1,0 +1,185 @@
+"""Listening: one streaming pass of a causal LM over a text, everything that is measured reduced chunk by chunk."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from emcog.errors import DataError
+from emcog.lm.load import LM, load_lm
+from emcog.lm.reading import Chunk, read_in_chunks
+from emcog.options import check_number
+from emcog.signals import SIGNALS, Predictions
+from emcog.transcript import Transcript
+
+ROWS = 64
+"""Distributions reduced at once; a few of them fit a processor's cache even for large vocabularies."""
+
+
+@dataclass(frozen=True, eq=False)
+class Listening:
+    """What a model made of a text.
+
+    Attributes
+    ----------
+    tokens : DataFrame, one row a token: token_id, text (the exact span; joined they give back the text), char_start,
+        char_end, word_index (-1 without a text), surprisal, entropy, bayesian_surprise (bits; NaN where undefined).
+    words : DataFrame, one row a word of the transcript with its columns, n_tokens, and the same signals: a word's
+        surprisal and Bayesian surprise are the sums over its tokens, its entropy that of its first token.
+    provenance : model, weight hash and settings.
+    """
+
+    tokens: pd.DataFrame
+    words: pd.DataFrame
+    provenance: dict[str, Any]
+
+    def __getitem__(self, column: str) -> pd.Series:
+        """A column of the token table."""
+        return self.tokens[column]
+
+    def __len__(self) -> int:
+        """Number of tokens."""
+        return len(self.tokens)
+
+
+def listen(
+    transcript: Transcript | str | Sequence[int] | np.ndarray | torch.Tensor,
+    lm: Any = None,
+    n_local: int | None = None,
+    n_init: int = 4,
+    chunk: int | None = None,
+    on_keys: Callable[[int, torch.Tensor], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Listening:
+    """Read a transcript with a causal LM in one pass, and measure every token.
+
+    Peak memory does not grow with the text, apart from the tables that are returned.
+
+    Parameters
+    ----------
+    transcript : a Transcript; a string; or token ids (1-D), which are read as they are: nothing is added.
+    lm : an LM, or anything that `load_lm` takes; None is the embedded one.
+    n_local : tokens of context that slide along with the text; default 1,024, or the model's limit if that is less.
+        Models with rotary positions only; others are read in overlapping windows of the model's limit (or of n_local).
+    n_init : initial tokens (BOS among them) that stay in sight when the window has left them.
+    chunk : tokens read at once; changes the speed, not the numbers. Default: 512, or fewer for large vocabularies.
+    on_keys : called as on_keys(start, keys) with the un-rotated keys of tokens start, start+1, ... in order, shape
+        (layers, kv_heads, n, head_dim), on the model's device. Models with rotary positions only.
+    progress : called as progress(tokens done, tokens in all).
+
+    Returns
+    -------
+    Listening
+
+    Raises
+    ------
+    ModelError, DataError : no tokenizer for a text, token ids that the model does not have, no keys to be had.
+
+    Source: surprisal and entropy are Shannon's; Bayesian surprise as in Kumar et al. (2023); the window with initial
+    tokens that stay follows Xiao et al. (2024) and Fountas et al. (2025).
+    """
+    lm = load_lm(lm)
+    text = Transcript.from_text(transcript) if isinstance(transcript, str) else transcript
+    if isinstance(text, Transcript):
+        ids, char_start, char_end = lm.encode(text.text)
+        bos = lm.bos_id
+    else:
+        text, ids, bos = None, _as_ids(text), None
+        char_start = char_end = np.full(len(ids), -1)
+    n_vocabulary = lm.model.get_input_embeddings().weight.shape[0]
+    if ids.min() < 0 or ids.max() >= n_vocabulary:
+        raise DataError(f"token ids must lie in 0..{n_vocabulary - 1} for {lm.name}, got {ids.min()}..{ids.max()}")
+    n_local = int(check_number("n_local", n_local or min(1024, lm.limit), low=8, integer=True))
+    n_init = int(check_number("n_init", n_init, low=0, integer=True))
+    chunk = int(check_number("chunk", chunk or min(512, max(64, 2**25 // n_vocabulary)), low=1, integer=True))
+    settings = {"n_local": n_local, "n_init": n_init, "chunk": chunk}
+
+    chunks = read_in_chunks(lm, ids, bos, n_init, n_local, chunk, on_keys is not None)
+    reducer = _Reducer(ids, lm.device)
+    for part in chunks:
+        reducer.add(part)
+        if on_keys is not None and part.keys is not None:
+            on_keys(part.start, part.keys)
+        if progress is not None:
+            progress(part.start + part.n_tokens, len(ids))
+    signals = reducer.finish()
+
+    word_index = text.word_of_spans(char_start, char_end) if text is not None else np.full(len(ids), -1)
+    tokens = pd.DataFrame({"token_id": ids})
+    pieces = [text.text[a:b] for a, b in zip(char_start, char_end, strict=True)] if text is not None else ""
+    tokens["text"] = pd.Series(pieces, index=tokens.index, dtype=str) if text is not None else ""
+    tokens["char_start"], tokens["char_end"], tokens["word_index"] = char_start, char_end, word_index
+    for name, values in signals.items():
+        tokens[name] = values
+    words = word_table(text, tokens) if text is not None else pd.DataFrame()
+    provenance = {"model": {"name": lm.name, "weights": lm.weight_hash, "dtype": str(lm.model.dtype)[6:]}, "listen": settings}
+    return Listening(tokens, words, provenance)
+
+
+def word_table(transcript: Transcript, tokens: pd.DataFrame) -> pd.DataFrame:
+    """The transcript's words with n_tokens and each signal, from the table of tokens.
+
+    A word that no token belongs to (it shares one with the word before it) has n_tokens 0 and NaN signals.
+    """
+    words = transcript.words.reset_index(drop=True).copy()
+    owner = tokens["word_index"].to_numpy()
+    n_tokens = np.bincount(owner, minlength=len(words))
+    words["n_tokens"] = n_tokens
+    for name, signal in SIGNALS.items():
+        values = tokens[name].to_numpy()
+        if signal.over_word == "sum":
+            total = np.bincount(owner, weights=values, minlength=len(words))
+            words[name] = np.where(n_tokens > 0, total, np.nan)
+        else:
+            found, first = np.unique(owner, return_index=True)
+            column = np.full(len(words), np.nan)
+            column[found] = values[first]
+            words[name] = column
+    return words
+
+
+def _as_ids(given: Any) -> np.ndarray:
+    ids = given.detach().cpu().numpy() if isinstance(given, torch.Tensor) else np.asarray(given)
+    if ids.ndim == 2 and ids.shape[0] == 1:
+        ids = ids[0]
+    if ids.ndim != 1 or ids.size == 0 or not np.issubdtype(ids.dtype, np.integer):
+        raise DataError(f"token ids must be a non-empty 1-D sequence of whole numbers, got shape {ids.shape} of {ids.dtype}")
+    return ids.astype(np.int64)
+
+
+class _Reducer:
+    """Turns logits into signals as they come; holds three numbers a token, and one distribution between chunks."""
+
+    def __init__(self, ids: np.ndarray, device: torch.device):
+        self.ids = torch.from_numpy(ids).to(device)
+        self.values = {name: torch.full((len(ids),), torch.nan, device=device) for name in SIGNALS}
+        self.carried: torch.Tensor | None = None
+        # The token that the first carried or new distribution predicts.
+        self.place = 0
+
+    def add(self, part: Chunk) -> None:
+        """Take in the logits of a chunk, whose row i predicts token part.first + i."""
+        if self.carried is None:
+            self.place = part.first
+        for start in range(0, len(part.logits), ROWS):
+            log_p = part.logits[start : start + ROWS].float().log_softmax(-1)
+            if self.carried is not None:
+                log_p = torch.cat([self.carried, log_p])
+            n = min(len(log_p) - 1, len(self.ids) - self.place)
+            if n > 0:
+                predictions = Predictions(log_p[: n + 1], self.ids[self.place : self.place + n])
+                for name, signal in SIGNALS.items():
+                    self.values[name][self.place : self.place + n] = signal.compute(predictions)
+                self.place += n
+            self.carried = log_p[-1:]
+
+    def finish(self) -> dict[str, np.ndarray]:
+        """The signals as float64 arrays. Bayesian surprise is undefined at the last token, where nothing follows."""
+        out = {name: column.double().cpu().numpy() for name, column in self.values.items()}
+        out["bayesian_surprise"][-1] = np.nan
+        return out
+
+

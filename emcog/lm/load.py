@@ -1,0 +1,205 @@
+"""Loading a causal language model: the embedded one, any Hugging Face one, or one that is already there."""
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from emcog.errors import ModelError, OptionError
+from emcog.lm.precision import use_wide_products
+from emcog.options import check_choice
+
+EMBEDDED = Path(__file__).parent / "embedded"
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True, eq=False)
+class LM:
+    """A causal language model and its tokenizer, ready to listen.
+
+    Attributes
+    ----------
+    model : transformers model for causal LM, in evaluation mode.
+    tokenizer : its tokenizer; None if only token ids will be given.
+    name : "embedded", a model's name or folder, or the class of a model that was given.
+    """
+
+    model: Any
+    tokenizer: Any
+    name: str
+    _checked: dict[str, bool] = field(default_factory=dict, repr=False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's input goes."""
+        return self.model.get_input_embeddings().weight.device
+
+    @property
+    def limit(self) -> int:
+        """Longest context in tokens that the model was made for."""
+        config = self.model.config.get_text_config(decoder=True)
+        for key in ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length"):
+            if isinstance(value := getattr(config, key, None), int) and value > 0:
+                return value
+        return 2048
+
+    @property
+    def bos_id(self) -> int | None:
+        """The token that begins a text, where the model has one."""
+        if self.tokenizer is not None:
+            return self.tokenizer.bos_token_id
+        return None
+
+    @cached_property
+    def weight_hash(self) -> str:
+        """SHA-256 of every tensor's name, shape and up to 4,096 evenly spaced values (as float32), so that large models
+        are told apart in little time."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.model.state_dict().items()):
+            digest.update(f"{name} {tuple(tensor.shape)}".encode())
+            flat = tensor.detach().reshape(-1)
+            sample = flat[:: max(1, flat.numel() // 4096)][:4096]
+            digest.update(sample.float().cpu().numpy().tobytes())
+        return digest.hexdigest()
+
+    def encode(self, text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Token ids of a text and the spans of characters they stand for; no special token is added.
+
+        Returns
+        -------
+        token_ids, char_start, char_end : int64 arrays (n_tokens,). The spans tile the text: the first begins at 0, each
+            begins where the one before it ends, the last ends at len(text). So white space that a tokenizer drops goes
+            with the token that follows it, and a character that is split over several tokens belongs to the first of
+            them (the others' spans are empty).
+        """
+        if self.tokenizer is None:
+            raise ModelError(f"{self.name} has no tokenizer: give token ids, or load it with tokenizer=...")
+        if not getattr(self.tokenizer, "is_fast", False):
+            raise ModelError(
+                f"the tokenizer of {self.name} gives no character offsets: use a model with a fast tokenizer"
+            )
+        encoded = self.tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False, return_attention_mask=False
+        )
+        ids = np.asarray(encoded["input_ids"], dtype=np.int64)
+        if len(ids) == 0:
+            raise ModelError(f"the tokenizer of {self.name} finds no token in this text")
+        ends = np.asarray(encoded["offset_mapping"], dtype=np.int64)[:, 1]
+        ends = np.minimum(np.maximum.accumulate(ends), len(text))
+        ends[-1] = len(text)
+        return ids, np.concatenate([[0], ends[:-1]]), ends
+
+
+def load_lm(
+    name: Any = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    tokenizer: Any = None,
+    trust_remote_code: bool = False,
+) -> LM:
+    """Load a causal language model to listen with.
+
+    Parameters
+    ----------
+    name : None or "embedded" for the small model that comes with emcog; the name or folder of any Hugging Face causal
+        LM; or a transformers model that is already loaded, which is taken as it is (device and dtype are then its own).
+    device : "auto" (a GPU where there is one, else the CPU), "cpu", "cuda", "cuda:1", "mps", ...
+    dtype : "auto" (bfloat16 on a GPU, float32 elsewhere), "float32", "bfloat16" or "float16".
+    tokenizer : for a model that is already loaded; without one it takes token ids only.
+    trust_remote_code : allow a model repository to run code of its own. Off unless you trust it.
+
+    Returns
+    -------
+    LM
+
+    Raises
+    ------
+    ModelError : the model is not there or is no causal LM. OptionError : a wrong device or dtype.
+    """
+    if isinstance(name, LM):
+        return name
+    if isinstance(name, nn.Module):
+        return LM(name.eval(), tokenizer, type(name).__name__)
+    where = _device(device)
+    kind = DTYPES[check_choice("dtype", dtype, ["auto", *DTYPES])] if dtype != "auto" else None
+    kind = kind or (torch.bfloat16 if where.type == "cuda" else torch.float32)
+    label = "embedded" if name is None else str(name)
+    if label == "embedded" and not Path(label).exists():
+        from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+        model = LlamaForCausalLM.from_pretrained(EMBEDDED, dtype=kind, use_safetensors=True, local_files_only=True)
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(EMBEDDED, local_files_only=True)
+    else:
+        model, tokenizer = _from_hub(label, kind, trust_remote_code)
+    model = model.to(where).eval().requires_grad_(False)
+    if where.type == "cpu" and kind != torch.float32:
+        use_wide_products(model)
+    return LM(model, tokenizer, label)
+
+
+def _from_hub(name: str, dtype: torch.dtype, trust_remote_code: bool) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    if Path(name).is_dir() and not (Path(name) / "config.json").exists():
+        raise ModelError(f"{name} holds no model: a folder with config.json and *.safetensors is needed")
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            name, dtype=dtype, use_safetensors=True, trust_remote_code=trust_remote_code
+        )
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code)
+    # What goes wrong here (no network, no such name, another kind of model, a damaged file) has no common class.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(
+            f"cannot load {name!r} as a causal language model: {reason}; "
+            "give a Hugging Face name, a folder with a model, or leave it out for the embedded one"
+        ) from error
+    return model, tokenizer
+
+
+def _device(device: str) -> torch.device:
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+        torch.empty(1, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        usable = ["auto", "cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+        raise OptionError(f"device {device!r} cannot be used here: choose from {', '.join(usable)}") from error
+    return found
+
+
+def available_models() -> list[dict[str, Any]]:
+    """What can be loaded here without a download: the embedded LM and the causal LMs in Hugging Face's cache.
+
+    Returns
+    -------
+    One dict a model: name, kind ("embedded" or "cached"), parameters (count, None if unknown), where (folder).
+    """
+    from safetensors import safe_open
+
+    with safe_open(EMBEDDED / "model.safetensors", "np") as file:
+        count = sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())  # noqa: SIM118
+    rows: list[dict[str, Any]] = [
+        {"name": "embedded", "kind": "embedded", "parameters": count, "where": str(EMBEDDED)}
+    ]
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        repositories = scan_cache_dir().repos
+    except (CacheNotFound, OSError):
+        return rows
+    for repository in sorted(repositories, key=lambda r: r.repo_id):
+        if repository.repo_type == "model" and any(
+            file.file_name.endswith(".safetensors") for revision in repository.revisions for file in revision.files
+        ):
+            rows.append(
+                {"name": repository.repo_id, "kind": "cached", "parameters": None, "where": str(repository.repo_path)}
+            )
+    return rows

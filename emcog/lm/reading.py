@@ -1,0 +1,125 @@
+"""Reading token ids chunk by chunk: with a sliding window where positions are rotary, else in overlapping windows."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from emcog.errors import ModelError
+from emcog.lm.load import LM
+
+log = logging.getLogger("emcog")
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What one forward pass gave.
+
+    Attributes
+    ----------
+    start, n_tokens : the tokens it read (BOS not counted).
+    first, logits : logits (n, n_vocabulary), whose row i predicts token first + i.
+    keys : un-rotated keys (layers, kv_heads, n_tokens, head_dim), or None.
+    """
+
+    start: int
+    n_tokens: int
+    first: int
+    logits: torch.Tensor
+    keys: torch.Tensor | None = None
+
+
+def read_in_chunks(
+    lm: LM, ids: np.ndarray, bos: int | None, n_init: int, n_local: int, chunk: int, with_keys: bool = False
+) -> Iterator[Chunk]:
+    """Read token ids with the means that the model's positions allow; see `emcog.lm.listen.listen`."""
+    if streams(lm):
+        yield from _stream(lm, ids, bos, n_init, n_local, chunk, with_keys)
+        return
+    if with_keys:
+        raise ModelError(
+            f"{lm.name} has no rotary positions that can be taken apart, so its keys cannot be collected: "
+            "choose a model with rotary positions (Llama, Mistral, Qwen, ...) for refinement or memory"
+        )
+    yield from _windows(lm, ids, bos, min(n_local, lm.limit))
+
+
+def streams(lm: LM) -> bool:
+    """Whether the model can be read with a sliding window: its positions are rotary and our attention equals its own.
+
+    The second is tried out, once a model, on a few tokens: architectures differ in ways that no list can keep up with.
+    """
+    if "streams" not in lm._checked:
+        lm._checked["streams"] = _has_rotary_layers(lm) and _agrees_with_plain(lm)
+    return lm._checked["streams"]
+
+
+def _has_rotary_layers(lm: LM) -> bool:
+    decoder = lm.model.get_decoder()
+    layers = getattr(decoder, "layers", None)
+    return hasattr(decoder, "rotary_emb") and bool(layers) and all(hasattr(layer, "self_attn") for layer in layers)
+
+
+@torch.inference_mode()
+def _agrees_with_plain(lm: LM) -> bool:
+    n_vocabulary = lm.model.get_input_embeddings().weight.shape[0]
+    ids = np.random.default_rng(0).integers(0, n_vocabulary, 24)
+    plain = lm.model(torch.from_numpy(ids)[None].to(lm.device), use_cache=False).logits[0].float()
+    try:
+        ours = torch.cat([part.logits.float() for part in _stream(lm, ids, None, 0, 64, 10, False)])
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError, IndexError) as error:
+        log.info("%s is read in overlapping windows: %s", lm.name, error)
+        return False
+    tolerance = 1e-4 if lm.model.dtype == torch.float32 else 5e-2
+    error = (ours - plain).abs().max() / plain.std().clamp_min(1e-6)
+    return bool(error <= tolerance * max(1.0, float(plain.abs().max() / plain.std().clamp_min(1e-6))))
+
+
+@torch.inference_mode()
+def _stream(
+    lm: LM, ids: np.ndarray, bos: int | None, n_init: int, n_local: int, chunk: int, with_keys: bool
+) -> Iterator[Chunk]:
+    from emcog.lm.window import WindowCache, window_attention
+
+    given = ids if bos is None else np.concatenate([[bos], ids])
+    extra = len(given) - len(ids)
+    tokens = torch.from_numpy(given)
+    if lm.device.type == "cuda":
+        tokens = tokens.pin_memory()
+    cache = WindowCache(len(lm.model.get_decoder().layers), n_init, n_local)
+    for start in range(0, len(tokens), chunk):
+        piece = tokens[start : start + chunk].to(lm.device, non_blocking=True)
+        # The model is changed only while it computes, not while the caller does: a generator may be left half-way.
+        with window_attention(lm.model, cache, chunk):
+            logits = lm.model(
+                input_ids=piece[None],
+                position_ids=torch.arange(len(piece), device=lm.device)[None],
+                past_key_values=cache,
+                use_cache=True,
+            ).logits[0]
+        cache.seen += len(piece)
+        skip = max(0, extra - start)
+        keys = None
+        if with_keys:
+            keys = torch.stack([cache.new_keys[layer][0, :, skip:] for layer in sorted(cache.new_keys)])
+        yield Chunk(max(0, start - extra), len(piece) - skip, start + 1 - extra, logits, keys)
+
+
+@torch.inference_mode()
+def _windows(lm: LM, ids: np.ndarray, bos: int | None, window: int) -> Iterator[Chunk]:
+    """Windows that overlap by half: every token but those of the first window has at least half a window before it."""
+    given = ids if bos is None else np.concatenate([[bos], ids])
+    extra = len(given) - len(ids)
+    tokens = torch.from_numpy(given).to(lm.device)
+    half = window // 2
+    if len(given) > window:
+        log.info("%s is read in windows of %d tokens that overlap by %d", lm.name, window, window - half)
+    start = done = 0
+    while done < len(given):
+        stop = min(start + window, len(given))
+        logits = lm.model(input_ids=tokens[None, start:stop], use_cache=False).logits[0]
+        # `done` tokens were read before; the last of their distributions was already given out.
+        yield Chunk(max(0, done - extra), stop - max(done, extra), done + 1 - extra, logits[done - start :])
+        done, start = stop, start + half

@@ -1,0 +1,73 @@
+"""Rotary positions under our own control: a model's layers pass raw queries and keys, we rotate them.
+
+While `raw_rotary` holds, the model's own rotary embedding says cos = 1, sin = 0, so that keys reach the cache and the
+attention function as they were before rotation. Both rotate them at positions of their own choosing, which stay small
+however long the text is.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+
+class Unrotated(nn.Module):
+    """Stands in for a rotary embedding and rotates nothing."""
+
+    def __init__(self, original: nn.Module):
+        super().__init__()
+        # In a list, so that the original is no submodule of its stand-in.
+        self._original = [original]
+
+    def forward(self, x: torch.Tensor, position_ids: torch.Tensor, *args, **kwargs) -> tuple[torch.Tensor, torch.Tensor]:
+        """cos = 1 and sin = 0 in the shapes and types that the model expects."""
+        cos, sin = self._original[0](x, position_ids, *args, **kwargs)
+        return torch.ones_like(cos), torch.zeros_like(sin)
+
+
+@contextmanager
+def raw_rotary(decoder: nn.Module) -> Iterator[None]:
+    """Within this context the decoder's layers leave queries and keys unrotated."""
+    original = decoder.rotary_emb
+    decoder.rotary_emb = Unrotated(original)
+    try:
+        yield
+    finally:
+        decoder.rotary_emb = original
+
+
+class Rotation:
+    """Rotates heads at positions 0, 1, ..., with the model's own embedding and its own formula.
+
+    Parameters
+    ----------
+    decoder : the base model, with `rotary_emb` and `layers`; not inside `raw_rotary`.
+    length : positions 0..length-1 are prepared.
+    """
+
+    def __init__(self, decoder: nn.Module, length: int, device: torch.device, dtype: torch.dtype):
+        positions = torch.arange(length, device=device)[None]
+        like = torch.empty(1, 1, 1, device=device, dtype=dtype)
+        self.cos, self.sin = decoder.rotary_emb(like, positions)
+        self._apply = sys.modules[type(decoder.layers[0].self_attn).__module__].apply_rotary_pos_emb
+
+    def __call__(self, states: torch.Tensor, start: int) -> torch.Tensor:
+        """Rotate `states` (batch, heads, n, head_dim) at positions start..start+n-1."""
+        stop = start + states.shape[-2]
+        return self._rotate(states, self.cos[:, start:stop], self.sin[:, start:stop])
+
+    def at(self, states: torch.Tensor, position: int) -> torch.Tensor:
+        """Rotate every one of `states` (batch, heads, n, head_dim) as if it stood at the one position."""
+        shape = (1, states.shape[-2], self.cos.shape[-1])
+        cos, sin = (table[:, position : position + 1].expand(shape) for table in (self.cos, self.sin))
+        return self._rotate(states, cos, sin)
+
+    def _rotate(self, states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+        width = cos.shape[-1]
+        # The formula takes queries and keys at once; one head serves as the other, unused, argument.
+        if width == states.shape[-1]:
+            return self._apply(states, states[:, :1], cos, sin)[0]
+        turned, rest = states[..., :width], states[..., width:]
+        return torch.cat([self._apply(turned, turned[:, :1], cos, sin)[0], rest], dim=-1)

@@ -1,0 +1,77 @@
+"""Made-up segmentations, small enough to count by hand, for the tests of what is done with them."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from emcog.segmentation import Segmentation, event_texts
+
+
+def _make(
+    text: str = "The bell rang twice.\nAnna ran home. A year later she was back.",
+    starts: tuple[int, ...] = (0, 4, 7),
+    timed: bool = False,
+    name: str = "bell",
+) -> Segmentation:
+    """One token a word, with the white space before it; word i lasts from i/2 s for 0.25 s; surprisal counts up."""
+    found = list(re.finditer(r"\S+", text))
+    n = len(found)
+    ends = np.array([match.end() for match in found])
+    ends[-1] = len(text)
+    begins = np.concatenate([[0], ends[:-1]])
+    times = np.arange(n) / 2 if timed else np.full(n, np.nan)
+    signals = {s: np.arange(n) % 17 + 0.1 * k for k, s in enumerate(("surprisal", "entropy", "bayesian_surprise"))}
+    words = pd.DataFrame(
+        {
+            "word": [match.group() for match in found],
+            "char_start": [match.start() for match in found],
+            "char_end": [match.end() for match in found],
+            "onset_s": times,
+            "offset_s": times + 0.25,
+            "speaker": "",
+            "interpolated": False,
+            "n_tokens": 1,
+            **signals,
+        }
+    )
+    tokens = pd.DataFrame(
+        {
+            "token_id": np.arange(n),
+            "text": [text[a:b] for a, b in zip(begins, ends, strict=True)],
+            "char_start": begins,
+            "char_end": ends,
+            "word_index": np.arange(n),
+            **signals,
+        }
+    )
+    start = np.array(starts)
+    end = np.append(start[1:], n)
+    events = pd.DataFrame(
+        {
+            "event": np.arange(len(start)),
+            "onset_s": times[start],
+            "offset_s": times[end - 1] + 0.25,
+            "start_token": start,
+            "end_token": end,
+            "start_word": start,
+            "end_word": end,
+            "n_tokens": end - start,
+            "surprise": signals["surprisal"][start],
+            "text": event_texts(tokens, start, end),
+        }
+    )
+    provenance = {
+        "created": "2025-01-01T00:00:00+00:00",
+        "input": {"name": name, "format": "text", "sha256": "0" * 64},
+        "model": {"name": "embedded"},
+        "settings": {"signal": "surprisal", "propose": "threshold", "gamma": 1.0, "window": 512},
+    }
+    return Segmentation(events, tokens, words, provenance)
+
+
+@pytest.fixture(scope="session")
+def make_segmentation():
+    """A function that makes a Segmentation of a text, one token a word."""
+    return _make

@@ -1,0 +1,89 @@
+"""SRT and WebVTT."""
+
+import srt
+import webvtt
+
+
+def cue(number, onset, offset, text, mark=","):
+    return f"{number}\n00:00:{onset:02}{mark}000 --> 00:00:{offset:02}{mark}000\n{text}\n\n"
+
+
+def test_time_is_spread_by_characters(read):
+    words = read("1\n00:00:10,000 --> 00:00:20,000\nfour a\nsixsix-sixsix... \n", "s.srt").words
+    assert words["word"].tolist() == ["four", "a", "sixsix-sixsix..."]
+    assert words["onset_s"].round(6).tolist() == [10.0, 11.904762, 12.380952]
+    assert words["offset_s"].round(6).tolist() == [11.904762, 12.380952, 20.0]
+    assert words["interpolated"].all()
+
+
+def test_srt_markup_is_left_out(read):
+    text = '{\\an8}<i>Hello</i> <font color="#fff">there</font>,\n- I <3 you &amp; {you} < me'
+    assert read(cue(1, 1, 2, text), "s.srt").text == "Hello there, - I <3 you &amp; {you} < me"
+
+
+def test_srt_oddities(read):
+    unnumbered = "00:00:01.5 --> 00:00:02,25 X1:1\nOne\n\nstill one\n00:00:03,000 --> 00:00:04,000\n1984\n"
+    words = read("\n\n" + unnumbered, "s.srt").words
+    assert words["word"].tolist() == ["One", "still", "one", "1984"]
+    assert words["onset_s"].iloc[[0, 3]].tolist() == [1.5, 3.0]
+    assert words["offset_s"].iloc[2] == 2.25
+    assert read(cue(1, 1, 2, "a --> b").rstrip("\n"), "s.srt").text == "a --> b"
+
+
+def test_overlapping_cues_are_fine(read):
+    assert read(cue(1, 1, 9, "One") + cue(2, 1, 3, "two") + cue(3, 2, 4, "three"), "s.srt").text == "One two three"
+
+
+def test_empty_cues_count_and_have_no_words(read, fails):
+    assert read(cue(1, 1, 2, "") + cue(2, 2, 3, "two"), "s.srt").words["onset_s"].tolist() == [2.0]
+    assert "no words" in fails(cue(1, 1, 2, "<i></i>"), "s.srt")
+    assert "cue 3 (line 10)" in fails(cue(1, 1, 2, "a") + cue(2, 4, 5, "") + cue(3, 3, 6, "c"), "s.srt")
+
+
+def test_wrong_times_name_the_cue(fails):
+    assert "cue 2 (line 6): times run backwards (3 s after 5 s)" in fails(
+        cue(1, 5, 6, "a") + cue(2, 3, 9, "b"), "s.srt"
+    )
+    assert "cue 1 (line 2): the offset (3 s) is before the onset (5 s)" in fails(cue(1, 5, 3, "a"), "s.srt")
+    assert "cue 1 (line 1): a negative time (-1 s)" in fails("-00:00:01,000 --> 00:00:02,000\na", "s.srt")
+    assert "line 6: '00:00:03,000 -> 00:00:04,000' is not a cue's times" in fails(
+        cue(1, 1, 2, "a") + "2\n00:00:03,000 -> 00:00:04,000\nb", "s.srt"
+    )
+    assert "line 1: 'Subtitles by me'" in fails("Subtitles by me\n\n" + cue(1, 1, 2, "a"), "s.srt")
+
+
+def test_webvtt_blocks_and_tags(read):
+    content = (
+        "WEBVTT Kind: captions\nLanguage: en\n\nSTYLE\n::cue { color: red }\n\nREGION\nid:r\n\nNOTE\na note\n\n"
+        "intro\n01:00.500 --> 01:02.500 line:0 align:start\n"
+        "<v.loud Mary Ann>Hi <i.a>you</i></v> &lt;b&gt;&nbsp;&amp; c\n"
+        "NOTE is said\n\n100:00:00.000 --> 100:00:01.000\n<00:01.000><c>I</c> <3 this<v Bob>No.<v Al>Yes.\n"
+    )
+    words = read(content, "s.vtt").words
+    assert words["word"].tolist() == [
+        *("Hi", "you", "<b>", "&", "c", "NOTE", "is", "said"),
+        *("I", "<3", "this", "No.", "Yes."),
+    ]
+    assert words["speaker"].tolist() == ["Mary Ann"] * 2 + [""] * 9 + ["Bob", "Al"]
+    assert words["onset_s"].iloc[[0, 8]].tolist() == [60.5, 360_000.0]
+    assert words["offset_s"].iloc[[7, 12]].tolist() == [62.5, 360_001.0]
+
+
+def test_webvtt_errors(fails):
+    head = "WEBVTT\n\n"
+    assert "line 3: '00:01.000 --> soon' is not a cue's times" in fails(head + "00:01.000 --> soon\na\n", "s.vtt")
+    assert "cue 2 (line 6)" in fails(head + "00:05.000 --> 00:06.000\na\n\n00:01.000 --> 00:02.000\nb\n", "s.vtt")
+    assert "without cues" in fails(head + "NOTE nothing\n", "s.vtt")
+
+
+def test_what_other_libraries_write_and_read(read):
+    """The same cues as the libraries `srt` and `webvtt-py` find, in a file with their usual oddities."""
+    content = "".join(cue(i, 2 * i, 2 * i + 1, f"line {i}\n<i>and</i> more, {i}") for i in range(1, 20))
+    found = [(s.start.total_seconds(), s.end.total_seconds()) for s in srt.parse(content)]
+    words = read(content, "s.srt").words
+    groups = words.groupby(words.index // 5)
+    assert list(zip(groups["onset_s"].min(), groups["offset_s"].max(), strict=True)) == found
+
+    captions = webvtt.from_string("WEBVTT\n\n" + content.replace(",000", ".000")).captions
+    transcript = read("WEBVTT\n\n" + content.replace(",000", ".000"), "s.vtt")
+    assert transcript.text == " ".join(" ".join(caption.text.split()) for caption in captions)
