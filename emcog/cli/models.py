@@ -16,14 +16,13 @@ def models(
     """List the language models that can be loaded without a download: the embedded one and those in the cache."""
     from emcog.lm import available_models
 
-    table = available_models()
+    rows = available_models()
     if as_json:
-        show_json({"models": table.astype(object).where(table.notna(), None).to_dict("records")})
+        show_json({"models": rows})
         return
-    cells = [[_text(value) for value in row] for row in table.itertuples(index=False)]
-    show_list(list(table.columns), cells)
+    names = {"name": "model", "kind": "kind", "parameters": "parameters", "where": "where"}
+    show_list(list(names.values()), [[_text(row[key]) for key in names] for row in rows])
 
 
 def _text(value: object) -> str:
-    missing = value is None or value != value
-    return "" if missing else f"{value:,.0f}" if isinstance(value, int | float) else str(value)
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

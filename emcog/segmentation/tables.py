@@ -178,6 +178,8 @@ def event_texts(tokens: pd.DataFrame, start_token: np.ndarray, end_token: np.nda
 
 
 def _typed(table: str, frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    if frame.shape == (0, 0):  # token ids alone have no words
+        columns = {}
     missing = [c for c in columns if c not in frame.columns]
     if missing:
         raise DataError(f"the table of {table} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}")

@@ -67,23 +67,16 @@ def test_signals_are_listed_with_their_units(run):
 
 
 def test_models_are_listed(run, monkeypatch):
-    import pandas as pd
-
-    table = pd.DataFrame(
-        {
-            "name": ["embedded", "org/x"],
-            "kind": ["llama", "gpt2"],
-            "parameters": [9_000_000, None],
-            "where": ["here", "[/x]"],
-        }
-    )
-    monkeypatch.setattr("emcog.lm.available_models", lambda: table)
+    rows = [
+        {"name": "embedded", "kind": "embedded", "parameters": 9_000_000, "where": "here"},
+        {"name": "org/x", "kind": "cached", "parameters": None, "where": "[/x]"},
+    ]
+    monkeypatch.setattr("emcog.lm.available_models", lambda: rows)
     done = run("models")
     assert done.status == 0
     assert "9,000,000" in done.out
     assert "[/x]" in done.out
-    listed = json.loads(run("models", "--json").out)["models"]
-    assert [row["parameters"] for row in listed] == [9_000_000, None]
+    assert json.loads(run("models", "--json").out) == {"models": rows}
 
 
 @pytest.mark.parametrize("arguments", [["segment", "--help"], ["--version"], ["signals", "--json"]])

@@ -150,6 +150,17 @@ def test_a_crash_while_moving_never_leaves_a_set_that_loads_as_something_else(
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".emcog")]
 
 
+def test_a_segmentation_of_token_ids_has_no_words_and_no_text(make_segmentation, tmp_path):
+    made = make_segmentation()
+    events = made.events.assign(start_word=0, end_word=0, text="")
+    bare = Segmentation(events, made.tokens.assign(text=""), pd.DataFrame(), made.provenance)
+    bare.save(tmp_path, plot=True)
+    loaded = Segmentation.load(tmp_path)
+    assert len(loaded.words) == 0
+    assert_frame_equal(loaded.events, bare.events)
+    assert (tmp_path / "bell.events.tsv").read_text().splitlines()[1].endswith("\tn/a")
+
+
 def test_several_stories_in_a_folder_must_be_told_apart(make_segmentation, tmp_path):
     make_segmentation(name="bell").save(tmp_path)
     make_segmentation(starts=(0,), name="other").save(tmp_path)

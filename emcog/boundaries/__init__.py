@@ -1,0 +1,30 @@
+"""Where events begin: proposals by name, refinement by the similarity graph, words and sentences to snap to."""
+
+from emcog.boundaries.baselines import fixed, shuffled
+from emcog.boundaries.lengths import merge_short, split_long
+from emcog.boundaries.peaks import peaks
+from emcog.boundaries.proposals import PROPOSALS, Story, propose
+from emcog.boundaries.ranked import by_rank, take_ranked
+from emcog.boundaries.refinement import refine
+from emcog.boundaries.threshold import running_scores, threshold
+from emcog.boundaries.units import nearest, sentence_characters, tokens_at, word_tokens
+
+__all__ = [
+    "PROPOSALS",
+    "Story",
+    "by_rank",
+    "fixed",
+    "merge_short",
+    "nearest",
+    "peaks",
+    "propose",
+    "refine",
+    "running_scores",
+    "sentence_characters",
+    "shuffled",
+    "split_long",
+    "take_ranked",
+    "threshold",
+    "tokens_at",
+    "word_tokens",
+]

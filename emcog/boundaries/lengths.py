@@ -1,0 +1,42 @@
+"""Events that are neither too short nor too long."""
+
+import numpy as np
+
+
+def merge_short(starts: np.ndarray, n: int, min_event: int) -> np.ndarray:
+    """Drop, from left to right, boundaries that come less than `min_event` tokens after the last kept one or before the end."""
+    if min_event <= 1:
+        return starts
+    kept = [0]
+    for start in starts[1:].tolist():
+        if start - kept[-1] >= min_event and n - start >= min_event:
+            kept.append(start)
+    return np.array(kept, dtype=np.int64)
+
+
+def split_long(
+    starts: np.ndarray, n: int, max_event: int, min_event: int, signal: np.ndarray, allowed: np.ndarray | None = None
+) -> np.ndarray:
+    """Split events of more than `max_event` tokens where the signal is highest, until none is left.
+
+    Parameters
+    ----------
+    starts : of events of at least `min_event` tokens; max_event >= 2 * min_event - 1, so that a split always exists.
+    signal : float array (n,), NaN where undefined.
+    allowed : increasing token indices where a split may be (first tokens of words, say); where an event has none
+        within reach, it is split at any token.
+    """
+    usable = np.zeros(n, dtype=bool)
+    usable[slice(None) if allowed is None else allowed] = True
+    signal = np.nan_to_num(signal, nan=-np.inf)
+    out = []
+    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), n], strict=True):
+        out.append(start)
+        while end - start > max_event:
+            low, high = start + min_event, min(start + max_event, end - min_event)
+            value = np.where(usable[low : high + 1], signal[low : high + 1], np.nan)
+            value = signal[low : high + 1] if np.isnan(value).all() else np.nan_to_num(value, nan=-np.inf)
+            # Among equals the latest, which leaves the fewest splits to come.
+            start = high - int(np.argmax(value[::-1]))
+            out.append(start)
+    return np.array(out, dtype=np.int64)
