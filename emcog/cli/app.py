@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import emcog
-from emcog.cli import models, segment, signals
+from emcog.cli import models, segment, signals, train
 from emcog.cli.console import log_to_stderr, say
 from emcog.errors import EmcogError
 
@@ -24,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("segment", epilog=segment.EXAMPLE)(segment.segment)
+app.command("train-lm", epilog=train.EXAMPLE)(train.train_lm)
 app.command("models", epilog=models.EXAMPLE)(models.models)
 app.command("signals", epilog=signals.EXAMPLE)(signals.signals)
 

@@ -18,6 +18,7 @@ from emcog.excerpts import one_line
 Progress = Callable[[int, int], None]
 _SECONDS_BETWEEN_LINES = 10.0
 _READABLE, _GAP = 24, 2  # columns of a terminal: for the text of a row, between two cells
+_MANY = 60  # rows
 
 
 def say(message: str) -> None:
@@ -44,6 +45,15 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], spare: Seq
     for row in rows:
         table.add_row(*[Text(one_line(row[i][:400])) for i in kept])
     console.print(table)
+
+
+def few_enough(rows: Sequence[Sequence[str]], more: str) -> list[Sequence[str]]:
+    """The rows that one likes to scroll through: all of them, or on a terminal the first and last of very many."""
+    if len(rows) <= _MANY or not Console().is_terminal:
+        return list(rows)
+    left_out = len(rows) - _MANY + 1
+    blank = ["…", *[""] * (len(rows[0]) - 2), f"({left_out:,} more, in {more})"]
+    return [*rows[: _MANY - 10], blank, *rows[-9:]]
 
 
 def _room(console: Console, widths: dict[str, int]) -> int:
@@ -97,15 +107,48 @@ def listening(quiet: bool) -> Iterator[Progress | None]:
 
 
 def _lines() -> Progress:
-    last = time.monotonic()
+    due = _every(_SECONDS_BETWEEN_LINES)
 
     def report(done: int, total: int) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
-            last = time.monotonic()
+        if due():
             say(f"listened to {done:,} of {total:,} tokens")
 
     return report
+
+
+def _every(seconds: float) -> Callable[[], bool]:
+    """A function that says yes when it was last yes (or made) that long ago."""
+    last = time.monotonic()
+
+    def due() -> bool:
+        nonlocal last
+        if time.monotonic() - last < seconds:
+            return False
+        last = time.monotonic()
+        return True
+
+    return due
+
+
+@contextmanager
+def training(quiet: bool) -> Iterator[Callable[[int, int, float, float], None]]:
+    """A progress function (step, steps, loss in nats a token, tokens/s): a line now and then, with the time left."""
+    due = _every(_SECONDS_BETWEEN_LINES)
+    began: list[tuple[float, int]] = []
+
+    def report(step: int, steps: int, loss: float, speed: float) -> None:
+        began.append((time.monotonic(), step)) if not began else None
+        if due() and not quiet:
+            seconds = (time.monotonic() - began[0][0]) / max(1, step - began[0][1]) * (steps - step)
+            left = f"{seconds / 60:.0f} min left"
+            say(f"step {step:,} of {steps:,}: loss {loss:.3f} nats a token, {speed:,.0f} tokens/s, {left}")
+
+    yield report
+
+
+def log_line(line: str) -> None:
+    """A line of what is going on, on standard error, unless it is to be quiet."""
+    logging.getLogger("emcog").info(line)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emcog.cli.console import listening, show_json, show_line, show_table
+from emcog.cli.console import few_enough, listening, show_json, show_line, show_table
 
 if TYPE_CHECKING:
     from emcog.segmentation import Segmentation
@@ -76,12 +76,29 @@ def segment(
 
     Writes NAME.events.tsv, NAME.tokens.parquet, NAME.words.parquet and NAME.json, and with --plot NAME.png.
     """
-    reading = {"format": from_format, "encoding": encoding, "tier": tier, "word_column": word_column,
-               "onset_column": onset_column, "offset_column": offset_column, "speaker_column": speaker_column,
-               "time_unit": time_unit}  # fmt: skip
-    settings = {"signal": signal, "propose": propose, "gamma": gamma, "window": window, "n_events": n_events,
-                "min_event": min_event, "max_event": max_event, "distance": distance, "seed": seed,
-                "refine": None if refine == "none" else refine, "snap": None if snap == "none" else snap}  # fmt: skip
+    reading = {
+        "format": from_format,
+        "encoding": encoding,
+        "tier": tier,
+        "word_column": word_column,
+        "onset_column": onset_column,
+        "offset_column": offset_column,
+        "speaker_column": speaker_column,
+        "time_unit": time_unit,
+    }
+    settings: dict[str, Any] = {
+        "signal": signal,
+        "propose": propose,
+        "gamma": gamma,
+        "window": window,
+        "refine": None if refine == "none" else refine,
+        "n_events": n_events,
+        "min_event": min_event,
+        "max_event": max_event,
+        "distance": distance,
+        "snap": None if snap == "none" else snap,
+        "seed": seed,
+    }
     transcript, stem = _prepare(source, reading, settings, out)
     from emcog.lm import load_lm
     from emcog.segmenting import segment as segment_transcript
@@ -99,14 +116,15 @@ def segment(
 def _prepare(source: str, reading: dict[str, Any], settings: dict[str, Any], out: Path) -> tuple["Transcript", str]:
     """All that can go wrong, before the language model is loaded and anything is written."""
     from emcog.segmentation import check_destination, file_stem
-    from emcog.segmenting import check_settings
     from emcog.transcript import read_transcript
 
-    check_settings(**settings)
     standard_input = source == "-"
     transcript = read_transcript(source, **reading)
     stem = "stdin" if standard_input else file_stem(transcript.name)
     check_destination(out, stem, source=None if standard_input else source)
+    from emcog.segmenting import check_settings  # seconds of imports, so it comes last
+
+    check_settings(**settings)
     return transcript, stem
 
 
@@ -130,8 +148,9 @@ def _show(segmentation: "Segmentation", stem: str, files: list[Path]) -> None:
         where = [f"{a}-{b - 1}" for a, b in zip(events["start_word"], events["end_word"], strict=True)]
     surprise = ["" if value != value else f"{value:.1f}" for value in events["surprise"]]
     columns = ["event", "time" if timed else "words", "tokens", "surprise", "begins"]
-    rows = zip(map(str, events["event"]), where, map(str, events["n_tokens"]), surprise, begins, strict=True)
-    show_table(columns, list(rows), spare=("surprise", "tokens"))
+    cells = zip(map(str, events["event"]), where, map(str, events["n_tokens"]), surprise, begins, strict=True)
+    rows = few_enough(list(cells), more=files[0].name)
+    show_table(columns, rows, spare=("surprise", "tokens"))
     plural = "" if len(events) == 1 else "s"
     show_line(f"\n{len(events):,} event{plural} in the {n_words:,} words of {stem}. Written:")
     for path in files:

@@ -125,7 +125,7 @@ def load_lm(
         return name
     if isinstance(name, nn.Module):
         return LM(name.eval(), tokenizer, type(name).__name__)
-    where = _device(device)
+    where = find_device(device)
     kind = DTYPES[check_choice("dtype", dtype, ["auto", *DTYPES])] if dtype != "auto" else None
     kind = kind or (torch.bfloat16 if where.type == "cuda" else torch.float32)
     label = "embedded" if name is None else str(name)
@@ -162,7 +162,8 @@ def _from_hub(name: str, dtype: torch.dtype, trust_remote_code: bool) -> tuple[A
     return model, tokenizer
 
 
-def _device(device: str) -> torch.device:
+def find_device(device: str) -> torch.device:
+    """The device of that name, "auto" being a GPU where there is one; an OptionError if it cannot be used."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

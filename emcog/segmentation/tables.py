@@ -154,17 +154,22 @@ class Segmentation:
     def _method(self) -> str:
         """How the events were found, on one line: the model, the signal and the settings that matter."""
         model, settings = self.provenance.get("model", {}), self.provenance.get("settings", {})
-        name = model.get("name") or model.get("id") if isinstance(model, dict) else model
-        chosen = [("gamma", ("threshold",)), ("window", ("threshold",)), ("n_events", None), ("distance", ("peaks",)),
-                  ("min_event", None), ("max_event", None), ("refine", None), ("snap", None)]  # fmt: skip
-        proposal = settings.get("propose")
-        values = [
-            f"{key.replace('_', ' ')} {settings[key]}"
-            for key, only in chosen
-            if settings.get(key) is not None and (only is None or proposal in only)
-        ]
-        method = ", ".join([str(x) for x in (settings.get("signal"), proposal) if x] + values)
-        return " · ".join(part for part in (str(name or ""), method) if part)
+        name = model.get("name", "") if isinstance(model, dict) else str(model)
+        if name == "embedded":
+            name = "embedded LM"
+        told = dict(settings)
+        if told.get("propose") not in ("threshold", "peaks") or told.get("n_events") is not None:
+            told.pop("gamma", None)  # it had no say
+            told.pop("window", None)
+        if told.get("min_event") == 1:
+            told.pop("min_event")
+        values = [str(told[key]).replace("_", " ") for key in ("signal", "propose") if told.get(key)]
+        for key in ("gamma", "window", "distance", "min_event", "max_event", "refine", "snap"):
+            value = told.get(key)
+            if value is not None:
+                shown = f"{value:g}" if isinstance(value, float) else str(value)
+                values.append(f"{key.replace('_', ' ')} {shown}")
+        return " · ".join(part for part in (name, ", ".join(values)) if part)
 
     def _counts(self) -> str:
         counts = [(len(self.events), "event"), (len(self.words), "word"), (len(self.tokens), "token")]

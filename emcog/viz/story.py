@@ -21,6 +21,7 @@ LEFT, RIGHT, TOP, BOTTOM = 13.0, 6.0, 4.0, 3.0  # margins, mm
 LANE, STRIP_FOOT, AXIS_FOOT = 2.9, 0.9, 6.2  # a label's line, the space under the last, room for tick labels; mm
 LABEL_SIZE, POLE = 6.2, 0.6  # points
 SMOOTH_WORDS = 8
+ROW_WORDS, ROW_LABELS = (220, 360), 20  # words in a row: fewest, most; labels that a row can hold readably
 X_AXES = ("auto", "words", "seconds")
 
 
@@ -64,7 +65,8 @@ def plot_segmentation(
     unit : its unit, for the axis.
     title, subtitle : the story's name; model and method.
     x : "seconds", "words", or "auto": seconds where most words have an onset.
-    words_per_row : default 220 to 360, by how many events there are to be labelled.
+    words_per_row : default 220 to 360, by how many events there are. Where a row has more than 20 events, those with
+        the highest surprise are labelled, and a line at the foot says so.
     max_rows, first_row : which rows to draw.
 
     Returns
@@ -81,7 +83,9 @@ def plot_segmentation(
     first_row = int(check_number("first_row", first_row, low=0, integer=True))
     track = _track(events, tokens, words, signal, x)
     if words_per_row is None:
-        words_per_row = int(np.clip(12 * len(track.x) / len(track.starts), 220, 360))
+        event_words = len(track.x) / len(track.starts)
+        crowded = event_words * ROW_LABELS < ROW_WORDS[0]  # then labels are left out anyhow, and long rows save paper
+        words_per_row = ROW_WORDS[1] if crowded else int(np.clip(12 * event_words, *ROW_WORDS))
     words_per_row = int(check_number("words_per_row", words_per_row, low=1, integer=True))
     edges = _row_edges(track, -(-len(track.x) // words_per_row))
     begin = min(first_row, len(edges) - 2)
@@ -160,11 +164,13 @@ def _draw(
 ) -> Figure:
     texts = events["text"].tolist()
     scale = (WIDTH_MM - LEFT - RIGHT) / float(np.max(np.diff(edges)))  # mm a unit, the same in every row
-    flags = [_row_flags(track, texts, edges[row], edges[row + 1], scale) for row in shown]
+    rank = events["surprise"].to_numpy(dtype=float, copy=True)
+    rank[0] = np.inf  # how the story begins is always told
+    flags = [_row_flags(track, texts, rank, edges[row], edges[row + 1], scale) for row in shown]
     strips = [LANE * (1 + max((f.lane for f in row), default=0)) + STRIP_FOOT for row in flags]
     panel = 26.0 if len(shown) == 1 else 20.0 if len(shown) <= 3 else 15.0
     low, high = _limits(track.value)
-    notes = _notes(track, edges, shown, high)
+    notes = _notes(track, edges, shown, high, sum(map(len, flags)))
     header = 5.0 * bool(title) + 3.6 * bool(subtitle) + 5.0
     foot = 3.5 + 3.4 * bool(notes) + BOTTOM
     height = TOP + header + sum(strips) + len(shown) * (panel + AXIS_FOOT) + foot
@@ -175,7 +181,7 @@ def _draw(
         lo, hi = float(edges[row]), float(edges[row + 1])
         width = (hi - lo) * scale
         ax = figure.add_axes(_box(LEFT, y + strip, width, panel, height), xlim=(lo, hi), ylim=(low, high))
-        _panel(ax, track, lo, hi, high, scale)
+        _panel(ax, track, lo, hi, high, scale, [flag.index for flag in row_flags])
         over = figure.add_axes(_box(LEFT, y, width, strip, height), xlim=(0, width), ylim=(0, strip))
         over.set_axis_off()
         held = int(np.searchsorted(track.starts, lo, side="right")) - 1  # the event that the row begins in
@@ -189,9 +195,12 @@ def _draw(
     return figure
 
 
-def _row_flags(track: _Track, texts: list[str], lo: float, hi: float, scale: float) -> list[Flag]:
+def _row_flags(track: _Track, texts: list[str], rank: np.ndarray, lo: float, hi: float, scale: float) -> list[Flag]:
     last_row = hi >= track.last
     index = np.flatnonzero((track.starts >= lo) & ((track.starts < hi) | last_row))
+    if len(index) > ROW_LABELS:
+        highest = np.argsort(np.where(np.isnan(rank[index]), np.inf, -rank[index]), kind="stable")[:ROW_LABELS]
+        index = index[np.sort(highest)]
     x = (track.starts[index] - lo) * scale
     wanted = np.array([text_width(f"{i}  {texts[i][:90]}", LABEL_SIZE) for i in index])
     end = WIDTH_MM - LEFT - 2.0
@@ -217,11 +226,12 @@ def _flag_texts(ax: Axes, flags: list[Flag], texts: list[str], going_on: int | N
         ax.text(begin, y + 0.5, words, color=INK, **style)
 
 
-def _panel(ax: Axes, track: _Track, lo: float, hi: float, high: float, scale: float) -> None:
+def _panel(ax: Axes, track: _Track, lo: float, hi: float, high: float, scale: float, labelled: list[int]) -> None:
     stops = np.append(track.starts[1:], track.last)
-    for i in np.flatnonzero((stops > lo) & (track.starts < hi)):
-        if i % 2 == 0:
-            ax.axvspan(max(track.starts[i], lo), min(stops[i], hi), color=TINT, lw=0, zorder=0)
+    even = np.flatnonzero((stops > lo) & (track.starts < hi) & (np.arange(len(stops)) % 2 == 0))
+    left, right = np.maximum(track.starts[even], lo), np.minimum(stops[even], hi)
+    spans = list(zip(left, right - left, strict=True))
+    ax.broken_barh(spans, (0, 1), transform=ax.get_xaxis_transform(), color=TINT, lw=0, zorder=0)
     inside = (track.x >= lo) & ((track.x < hi) | (hi >= track.last))
     known = inside & np.isfinite(track.value)
     thin = 0.6 if len(track.x) > 150 else 1.0
@@ -233,8 +243,10 @@ def _panel(ax: Axes, track: _Track, lo: float, hi: float, high: float, scale: fl
     if len(near):
         wide = slice(max(near[0] - 1, 0), near[-1] + 2)
         ax.plot(track.x[wide], track.smooth[wide], color=LINE, lw=1.0, zorder=3)
-    starts = track.starts[(track.starts >= lo) & (track.starts < hi)]
-    ax.vlines(starts, 0, 1, transform=ax.get_xaxis_transform(), color=BOUNDARY, lw=POLE, zorder=2, clip_on=False)
+    here = np.flatnonzero((track.starts >= lo) & (track.starts < hi))
+    foot = np.where(np.isin(here, labelled), 0.0, 0.8)  # a start without a label only hangs a mark from the top
+    lines: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "color": BOUNDARY, "lw": POLE, "zorder": 2, "clip_on": False}
+    ax.vlines(track.starts[here], foot, 1, **lines)
     ax.set_xlim(lo, hi)
     ax.xaxis.set_major_locator(MaxNLocator(max(2, round((hi - lo) * scale / 20)), integer=track.item != "second"))
     ax.yaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
@@ -261,11 +273,14 @@ def _header(figure: Figure, height: float, title: str, subtitle: str, signal: st
     )  # fmt: skip
 
 
-def _notes(track: _Track, edges: np.ndarray, shown: range, high: float) -> str:
+def _notes(track: _Track, edges: np.ndarray, shown: range, high: float, n_labels: int) -> str:
     notes = []
+    begin, end = edges[shown[0]], edges[shown[-1] + 1]
+    n_starts = int(np.sum((track.starts >= begin) & ((track.starts < end) | (end >= track.last))))
+    if n_labels < n_starts:
+        notes.append(f"Labelled: {n_labels} of {n_starts} events, those with the highest surprise in their row.")
     if len(shown) < len(edges) - 1:
-        lo, hi = edges[shown[0]], edges[shown[-1] + 1]
-        inside = (track.x >= lo) & (track.x < hi)
+        inside = (track.x >= begin) & (track.x < end)
         what = "token" if track.item == "token" else "word"
         numbers = np.flatnonzero(inside)
         span = f"{what}s {numbers[0]:,} to {numbers[-1]:,} of {len(track.x):,}" if len(numbers) else "no words"

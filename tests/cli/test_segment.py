@@ -54,14 +54,19 @@ def test_the_current_folder_is_the_default(run, lm_calls, story, tmp_path):
 
 def test_settings_go_through_as_given(run, lm_calls, story):
     done = run("segment", story, "--model", "gpt2", "--device", "cpu", "--dtype", "float32", "--trust-remote-code",
-               "--signal", "entropy", "--propose", "peaks", "--gamma", "0.5", "--window", "64", "--n-events", "3",
+               "--signal", "entropy", "--propose", "peaks", "--gamma", "0.5", "--window", "64",
                "--min-event", "2", "--max-event", "9", "--distance", "4", "--snap", "none", "--seed", "7")  # fmt: skip
     assert done.status == 0, done.err
     assert lm_calls.load == [("gpt2", {"device": "cpu", "dtype": "float32", "trust_remote_code": True})]
     assert lm_calls.segment == [
-        ("an LM", {"signal": "entropy", "propose": "peaks", "gamma": 0.5, "window": 64, "n_events": 3, "min_event": 2,
+        ("an LM", {"signal": "entropy", "propose": "peaks", "gamma": 0.5, "window": 64, "n_events": None, "min_event": 2,
                    "max_event": 9, "distance": 4, "refine": None, "snap": None, "seed": 7})
     ]  # fmt: skip
+
+
+def test_the_number_of_events_goes_through(run, lm_calls, story):
+    assert run("segment", story, "--n-events", "3").status == 0
+    assert lm_calls.segment[0][1]["n_events"] == 3
 
 
 def test_defaults_are_those_of_the_function_but_boundaries_snap_to_words(run, lm_calls, story):
@@ -229,6 +234,16 @@ def test_the_table_fits_the_terminal(run, lm_calls, story, monkeypatch, columns,
     assert len(table) == 6  # a header, four events, an empty line: no row is broken in two
     assert max(map(len, table)) <= int(columns)
     assert ("\x1b" in done.out) == ("FORCE_COLOR" in terminal)
+
+
+def test_a_terminal_is_not_flooded_but_a_pipe_gets_all(run, lm_calls, tmp_path, monkeypatch):
+    (tmp_path / "long.txt").write_text("word " * 400)  # a hundred events
+    assert len(run("segment", "long.txt").out.splitlines()) > 100
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", run("segment", "long.txt").out)
+    assert len(shown.splitlines()) < 70
+    assert "(41 more, in long.events.tsv)" in shown
+    assert [int(n) for n in re.findall(r"^ +(\d+) ", shown, re.M)] == [*range(50), *range(91, 100)]
 
 
 def test_no_colours_where_they_are_not_wanted(run, lm_calls, story, monkeypatch):

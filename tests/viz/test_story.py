@@ -135,6 +135,18 @@ def test_a_very_long_story_is_cut_and_says_so(story):
     assert not set(starts_drawn(figure)) & set(starts_drawn(later))
 
 
+def test_of_a_crowd_of_events_the_most_surprising_are_labelled(story):
+    segmentation = story(680, 300)
+    figure = segmentation.plot(words_per_row=700)
+    labelled = starts_drawn(figure)
+    assert 0 in labelled
+    assert 15 <= len(labelled) <= 20
+    surprise = segmentation.events["surprise"]
+    assert surprise[labelled[1:]].min() >= surprise.sort_values(ascending=False).iloc[19]
+    assert any("Labelled: 20 of 300 events" in t.get_text() for t in texts_of(figure))
+    assert not any("Labelled" in t.get_text() for t in texts_of(story(680, 20).plot()))
+
+
 def test_one_giant_does_not_flatten_the_rest(story):
     segmentation = story(300, 4)
     value = segmentation.words["surprisal"].copy()

@@ -5,6 +5,7 @@ Everything follows from (seed, segment number), so training that was interrupted
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from emcog.lm.training.speech import as_speech
 from emcog.lm.training.tokens import TokenStore
 
 IGNORE = -100
+FACT_TOKENS = 60
+"""Room for a fact, its question and its answer."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Curriculum:
     drill_share, speech_share : share of segments that are recall drills, or are made to look like speech.
     """
 
-    def __init__(self, store: TokenStore, tokenizer, seed: int, drill_share: float, speech_share: float):
+    def __init__(self, store: TokenStore, tokenizer: Any, seed: int, drill_share: float, speech_share: float):
         self.store, self.tokenizer, self.seed = store, tokenizer, seed
         self.drill_share, self.speech_share = drill_share, speech_share
         self._epoch, self._order = -1, np.empty(0, np.int64)
@@ -55,14 +58,14 @@ class Curriculum:
         draw = rng.random()
         if draw < self.drill_share:
             packed = [self._drills(rng, segment, context) for _ in range(self.store.length // context)]
-            return _pack(packed, context, self.tokenizer)
+            return pack(packed, context, self.tokenizer)
         if draw < self.drill_share + self.speech_share:
             text = self.tokenizer.decode(self.store.read(segment, 2 * self.store.length))
             ids = np.asarray(self.tokenizer.encode(as_speech(text, rng), add_special_tokens=False))
         else:
             ids = self.store.read(segment, self.store.length)
         ids = ids[: self.store.length].astype(np.int64)
-        return _pack([[row] for row in np.split(ids, range(context, len(ids), context))], context, self.tokenizer)
+        return pack([[row] for row in np.split(ids, range(context, len(ids), context))], context, self.tokenizer)
 
     def _segment(self, number: int) -> int:
         epoch, place = divmod(number, len(self.store.segments))
@@ -74,29 +77,31 @@ class Curriculum:
     def _drills(self, rng: np.random.Generator, segment: int, context: int) -> list[np.ndarray]:
         """Drills that together fill at most one row; the filler is prose from the segment's book."""
         drills: list[np.ndarray] = []
+        prose = self.store.read(segment, 2 * self.store.length)
         left = context
-        while left >= 120:
-            wanted = int(min(rng.integers(50, 901), left - 60))
-            ids = self.store.read(segment, 2 * self.store.length)
-            start = int(rng.integers(0, len(ids) - wanted + 1))
-            sentences = split_sentences(self.tokenizer.decode(ids[start : start + wanted]))
-            drill = make_drill(rng, sentences, n_facts=int(rng.integers(1, 5)))
+        while left >= 100:
+            n_facts = int(min(rng.integers(1, 5), max(1, (left - 80) // FACT_TOKENS)))
+            wanted = int(min(rng.integers(50, 901), max(20, left - 20 - FACT_TOKENS * n_facts)))
+            start = int(rng.integers(0, len(prose) - wanted + 1))
+            sentences = split_sentences(self.tokenizer.decode(prose[start : start + wanted]))
+            drill = make_drill(rng, sentences, n_facts=n_facts)
             encoded = self.tokenizer.encode(drill.text, add_special_tokens=False)
             encoded = np.asarray([*encoded, self.tokenizer.eos_token_id], np.int64)
             if len(encoded) > left:
                 break
             drills.append(encoded)
             left -= len(encoded)
-        return drills
+        return drills or [prose[:context].astype(np.int64)]
 
 
 def split_sentences(text: str) -> list[str]:
     """Whole sentences of prose, roughly: the broken first and last ones are left out when there are others."""
-    parts = re.split(r"(?<=[.!?])\s+|(?<=[.!?]\")\s+", " ".join(text.split()))
+    parts = re.split(r"(?:(?<=[.!?])|(?<=[.!?]\"))\s+(?=[\"A-Z])", " ".join(text.split()))
     return parts[1:-1] if len(parts) > 2 else parts
 
 
-def _pack(rows: list[list[np.ndarray]], context: int, tokenizer) -> Rows:
+def pack(rows: list[list[np.ndarray]], context: int, tokenizer: Any) -> Rows:
+    """Rows of whole documents end to end (int64 arrays of token ids, which fit); BOS is put before each."""
     shape = (len(rows), context)
     out = Rows(np.full(shape, tokenizer.eos_token_id), np.full(shape, IGNORE), np.zeros(shape, int), np.zeros(shape, int))
     for r, documents in enumerate(rows):

@@ -238,7 +238,7 @@ class Trainer:
             speed = self.settings.batch_tokens / (time.monotonic() - began)
             curve.add(self.step, loss, speed)
             on_step(self.step, loss, speed)
-            if time.monotonic() - saved > save_every_s or self.step == self.settings.steps:
+            if time.monotonic() - saved >= save_every_s or self.step == self.settings.steps:
                 self.save(folder)
                 curve.flush()
                 saved = time.monotonic()

@@ -2,9 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class TokenStore:
 
 
 def open_tokens(
-    paths: Sequence[Path], tokenizer, folder: Path, length: int, report: Callable[[str], None] = lambda line: None
+    paths: Sequence[Path], tokenizer: Any, folder: Path, length: int, report: Callable[[str], None] = lambda line: None
 ) -> TokenStore:
     """Tokenise text files (those not yet tokenised by this tokenizer) into `folder` and open them.
 
@@ -76,27 +77,31 @@ def open_tokens(
     return TokenStore(arrays, found, length, checksums)
 
 
-def _tokenise(path: Path, tokenizer, folder: Path, name: str) -> None:
-    documents = [np.asarray(tokenizer.encode(text, add_special_tokens=False), np.uint16) for text in _pieces(path)]
-    # A document that was cut into pieces for the tokenizer is put together again: only its first piece is a start.
-    whole = [k for k, text in enumerate(_pieces(path)) if not text.startswith("\n")]
-    starts = np.concatenate([[0], np.cumsum([len(d) for d in documents])])[whole]
+def _tokenise(path: Path, tokenizer: Any, folder: Path, name: str) -> None:
+    arrays, starts, place = [], [], 0
+    for text in _pieces(path):
+        arrays.append(np.asarray(tokenizer.encode(text, add_special_tokens=False), np.uint16))
+        # A document that was cut for the tokenizer is put together again: its later pieces begin with a paragraph break.
+        if not text.startswith("\n"):
+            starts.append(place)
+        place += len(arrays[-1])
+    ids = np.concatenate([np.empty(0, np.uint16), *arrays])
     write_files(
         folder,
         {
-            f"{name}.ids.npy": lambda p: np.save(open(p, "wb"), np.concatenate(documents)),
-            f"{name}.starts.npy": lambda p: np.save(open(p, "wb"), starts.astype(np.int64)),
+            f"{name}.ids.npy": lambda p: np.save(p, ids),
+            f"{name}.starts.npy": lambda p: np.save(p, np.array(starts, np.int64)),
         },
     )
 
 
-def _pieces(path: Path):
+def _pieces(path: Path) -> Iterator[str]:
     """Documents in pieces of some 200,000 characters, cut before paragraph breaks: the normalizer is slow on long ones."""
     for document in read_documents(path):
         yield from (document[a:b] for a, b in _cuts(document))
 
 
-def _cuts(document: str, size: int = 200_000):
+def _cuts(document: str, size: int = 200_000) -> Iterator[tuple[int, int]]:
     places = [0]
     for match in re.finditer("\n\n", document):
         if match.start() - places[-1] >= size:
