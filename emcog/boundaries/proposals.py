@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emcog.boundaries.baselines import fixed, shuffled
+from emcog.boundaries.lexical import lexical
 from emcog.boundaries.peaks import peaks
 from emcog.boundaries.ranked import by_rank, take_ranked
 from emcog.boundaries.threshold import running_scores
@@ -20,12 +21,14 @@ class Story:
     ----------
     signal : float array (n_tokens,).
     sentences : int64 array, the first token of each sentence.
+    words : the words and the first token of each (or of the next word that has one), for proposals that read them.
     landing : int64 array (n_tokens,), where a boundary proposed at each token will be put; None: there.
     gamma, window, distance, n_events, min_event, seed : as in `emcog.segment`.
     """
 
     signal: np.ndarray
     sentences: np.ndarray
+    words: tuple[list[str], np.ndarray] = ((), np.empty(0, np.int64))  # type: ignore[assignment]
     landing: np.ndarray | None = None
     gamma: float = 1.0
     window: int = 512
@@ -89,6 +92,17 @@ def _sentence(story: Story) -> np.ndarray:
     return story.take(score)
 
 
+def _lexical(story: Story) -> np.ndarray:
+    words, first_token = story.words
+    cohesion = lexical(words)
+    if story.n_events is None:
+        return np.union1d([0], first_token[cohesion.boundaries()])
+    score = np.full(len(story), np.nan)
+    # From the shallowest to the deepest, so that of two words that begin in one token the deeper counts.
+    score[first_token[cohesion.candidates[::-1]]] = cohesion.depth[cohesion.candidates[::-1]]
+    return story.take(score)
+
+
 @dataclass(frozen=True)
 class Proposal:
     """A way to propose boundaries: one line that says what it does, and the function."""
@@ -104,6 +118,7 @@ PROPOSALS: dict[str, Proposal] = {
     "fixed": Proposal("equal lengths; as many events as n_events, or as the threshold finds", _fixed),
     "random": Proposal("the lengths that the threshold finds, in random order", _random),
     "sentence": Proposal("every sentence; with n_events, those that begin with the highest values", _sentence),
+    "lexical": Proposal("valleys in the TF-IDF cohesion of neighbouring windows of words; with n_events, the deepest", _lexical),
 }
 
 

@@ -51,7 +51,7 @@ def listen(
     n_local: int | None = None,
     n_init: int = 4,
     chunk: int | None = None,
-    on_keys: Callable[[int, torch.Tensor], None] | None = None,
+    on_keys: Callable[[int, torch.Tensor, dict[str, np.ndarray]], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Listening:
     """Read a transcript with a causal LM in one pass, and measure every token.
@@ -66,8 +66,10 @@ def listen(
         Models with rotary positions only; others are read in overlapping windows of the model's limit (or of n_local).
     n_init : initial tokens (BOS among them) that stay in sight when the window has left them.
     chunk : tokens read at once; changes the speed, not the numbers. Default: 512, or fewer for large vocabularies.
-    on_keys : called as on_keys(start, keys) with the un-rotated keys of tokens start, start+1, ... in order, shape
-        (layers, kv_heads, n, head_dim), on the model's device. Models with rotary positions only.
+    on_keys : called after each chunk as on_keys(start, keys, signals): the un-rotated keys of tokens start, start+1, ...
+        in order, shape (layers, kv_heads, n, head_dim), on the model's device; and by name the values of the signals
+        that have become known since the last call (they lag one token behind the keys, but for the last chunk). Models
+        with rotary positions only.
     progress : called as progress(tokens done, tokens in all).
 
     Returns
@@ -102,7 +104,7 @@ def listen(
     for part in chunks:
         reducer.add(part)
         if on_keys is not None and part.keys is not None:
-            on_keys(part.start, part.keys)
+            on_keys(part.start, part.keys, reducer.news())
         if progress is not None:
             progress(part.start + part.n_tokens, len(ids))
     signals = reducer.finish()
@@ -158,7 +160,7 @@ class _Reducer:
         self.values = {name: torch.full((len(ids),), torch.nan, device=device) for name in SIGNALS}
         self.carried: torch.Tensor | None = None
         # The token that the first carried or new distribution predicts.
-        self.place = 0
+        self.place = self.told = 0
 
     def add(self, part: Chunk) -> None:
         """Take in the logits of a chunk, whose row i predicts token part.first + i."""
@@ -175,11 +177,17 @@ class _Reducer:
                     self.values[name][self.place : self.place + n] = signal.compute(predictions)
                 self.place += n
             self.carried = log_p[-1:]
+        if self.place == len(self.ids):
+            # Nothing follows the last token, so nothing is known of where it moved the prediction.
+            self.values["bayesian_surprise"][-1] = torch.nan
+
+    def news(self) -> dict[str, np.ndarray]:
+        """The values that have become known since this was last asked, as float64 arrays."""
+        start, self.told = self.told, self.place
+        return {name: column[start : self.place].double().cpu().numpy() for name, column in self.values.items()}
 
     def finish(self) -> dict[str, np.ndarray]:
-        """The signals as float64 arrays. Bayesian surprise is undefined at the last token, where nothing follows."""
-        out = {name: column.double().cpu().numpy() for name, column in self.values.items()}
-        out["bayesian_surprise"][-1] = np.nan
-        return out
+        """All values as float64 arrays."""
+        return {name: column.double().cpu().numpy() for name, column in self.values.items()}
 
 

@@ -245,8 +245,10 @@ def _panel(ax: Axes, track: _Track, lo: float, hi: float, high: float, scale: fl
         ax.plot(track.x[wide], track.smooth[wide], color=LINE, lw=1.0, zorder=3)
     here = np.flatnonzero((track.starts >= lo) & (track.starts < hi))
     foot = np.where(np.isin(here, labelled), 0.0, 0.8)  # a start without a label only hangs a mark from the top
-    lines: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "color": BOUNDARY, "lw": POLE, "zorder": 2, "clip_on": False}
-    ax.vlines(track.starts[here], foot, 1, **lines)
+    lines = ax.vlines(
+        track.starts[here], foot, 1, transform=ax.get_xaxis_transform(), color=BOUNDARY, lw=POLE, zorder=2
+    )
+    lines.set_clip_on(False)
     ax.set_xlim(lo, hi)
     ax.xaxis.set_major_locator(MaxNLocator(max(2, round((hi - lo) * scale / 20)), integer=track.item != "second"))
     ax.yaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))

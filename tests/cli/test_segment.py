@@ -59,8 +59,8 @@ def test_settings_go_through_as_given(run, lm_calls, story):
     assert done.status == 0, done.err
     assert lm_calls.load == [("gpt2", {"device": "cpu", "dtype": "float32", "trust_remote_code": True})]
     assert lm_calls.segment == [
-        ("an LM", {"signal": "entropy", "propose": "peaks", "gamma": 0.5, "window": 64, "n_events": None, "min_event": 2,
-                   "max_event": 9, "distance": 4, "refine": None, "snap": None, "seed": 7})
+        ("an LM", {"signal": "entropy", "propose": "peaks", "gamma": 0.5, "window": 64, "n_events": None,
+                   "min_event": 2, "max_event": 9, "distance": 4, "refine": None, "snap": None, "seed": 7})
     ]  # fmt: skip
 
 
@@ -184,6 +184,25 @@ def test_a_model_that_cannot_be_loaded(run, lm_calls, story, tmp_path, monkeypat
     monkeypatch.setattr("emcog.lm.load_lm", load_lm)
     done = run("segment", story)
     assert (done.status, done.err) == (2, "emcog: error: no model 'x': see emcog models\n")
+    assert written(tmp_path) == ["in/bell.txt"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--model", "no/such-model-here", "cannot load 'no/such-model-here'"),
+        ("--model", "in", "holds no model"),
+        ("--device", "abacus", "choose from auto, cpu"),
+        ("--dtype", "int3", "choose from auto, "),
+    ],
+)
+def test_a_model_that_is_not_there_is_one_line(run, story, tmp_path, monkeypatch, option, value, said):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    done = run("segment", story, option, value)
+    assert (done.status, done.out) == (2, "")
+    assert re.fullmatch(r"emcog: error: [^\n]+\n", done.err)
+    assert said in done.err
     assert written(tmp_path) == ["in/bell.txt"]
 
 

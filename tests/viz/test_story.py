@@ -5,6 +5,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.text import Text
 from PIL import Image
 
@@ -41,6 +42,11 @@ def boxes(figure):
     return [(text.get_text(), text.get_window_extent(renderer)) for text in drawn if text.get_text()]
 
 
+def bars(figure):
+    """The bars of the first row, each as its two ends."""
+    return next(c for c in figure.axes[0].collections if isinstance(c, LineCollection)).get_segments()
+
+
 def starts_drawn(figure):
     """The event numbers that stand in bold at the poles."""
     return [int(t.get_text()) for t in texts_of(figure) if t.get_weight() == "bold" and t.get_text().isdigit()]
@@ -74,23 +80,23 @@ def test_events_are_labelled_with_their_first_words(make_segmentation):
 
 def test_bars_are_as_high_as_the_signal(make_segmentation):
     segmentation = make_segmentation()
-    bars = segmentation.plot().axes[0].collections[0].get_segments()
-    assert [bar[1][0] for bar in bars] == list(range(13))
-    assert [bar[1][1] for bar in bars] == segmentation.words["surprisal"].tolist()
+    drawn = bars(segmentation.plot())
+    assert [bar[1][0] for bar in drawn] == list(range(13))
+    assert [bar[1][1] for bar in drawn] == segmentation.words["surprisal"].tolist()
 
 
 def test_another_signal_and_its_unit_are_named_on_the_axis(make_segmentation):
     segmentation = make_segmentation()
     figure = segmentation.plot(signal="bayesian_surprise", unit="bits")
     assert "Bayesian surprise (bits)" in {t.get_text() for t in texts_of(figure)}
-    assert figure.axes[0].collections[0].get_segments()[1][1][1] == segmentation.words["bayesian_surprise"][1]
+    assert bars(figure)[1][1][1] == segmentation.words["bayesian_surprise"][1]
 
 
 def test_missing_values_leave_gaps(make_segmentation):
     segmentation = make_segmentation()
     words = segmentation.words.assign(surprisal=[np.nan, 2.0] + [np.nan] * 11)
     figure = plot_segmentation(segmentation.events, segmentation.tokens, words)
-    assert len(figure.axes[0].collections[0].get_segments()) == 1
+    assert len(bars(figure)) == 1
     figure = plot_segmentation(segmentation.events, segmentation.tokens, words.assign(surprisal=np.nan))
     assert len(figure_bytes(figure)) > 1000
 

@@ -1,0 +1,38 @@
+"""Events as a table."""
+
+import numpy as np
+import pandas as pd
+
+from emcog.boundaries.hierarchy import Hierarchy
+from emcog.segmentation import event_texts
+from emcog.transcript import Transcript
+
+
+def event_table(
+    transcript: Transcript, tokens: pd.DataFrame, starts: np.ndarray, signal: str, levels: Hierarchy | None = None
+) -> pd.DataFrame:
+    """The events that begin at `starts`, with the columns that `Segmentation` documents; with `levels`, each one's parent."""
+    ends = np.append(starts[1:], len(tokens))
+    owner = tokens["word_index"].to_numpy()
+    first, last = owner[starts], owner[ends - 1]
+    words = transcript.words
+    table = pd.DataFrame(
+        {
+            "event": np.arange(len(starts)),
+            "onset_s": words["onset_s"].to_numpy()[first],
+            "offset_s": words["offset_s"].to_numpy()[last],
+            "start_token": starts,
+            "end_token": ends,
+            "start_word": first,
+            "end_word": last + 1,
+            "n_tokens": ends - starts,
+            "surprise": tokens[signal].to_numpy()[starts],
+            "text": event_texts(tokens, starts, ends),
+        }
+    )
+    if levels is not None:
+        for depth in range(len(levels.levels) - 1):
+            coarse = levels.levels[depth]
+            table[f"level_{depth}"] = np.searchsorted(coarse, starts, side="right") - 1
+        table["parent"] = levels.parents[-1]
+    return table

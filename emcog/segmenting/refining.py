@@ -1,0 +1,129 @@
+"""Boundaries from the key graph: refinement as the keys come, and the exact optimum.
+
+Keys are large (kilobytes a token) and are not kept: a short text's stand in memory for a moment, a long one's go
+through the streaming refiner as they come. Where the proposals need the whole signal first, the text is read twice.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from emcog.boundaries.hierarchy import Hierarchy, hierarchy
+from emcog.boundaries.optimal import optimal
+from emcog.boundaries.streaming import StreamingRefiner
+from emcog.boundaries.threshold import running_scores
+from emcog.errors import OptionError
+from emcog.graph import BandedGraph
+from emcog.graph.similarity import key_rows, to_numpy
+from emcog.lm import LM, listen
+from emcog.segmenting.settings import SegmentSettings
+
+MAX_WINDOW = 512
+"""Tokens, the longest stretch that a boundary may move in and that an optimal event may have by default."""
+SHORT = 32_768
+"""Tokens of a text whose keys are held in memory for the optimum and for levels."""
+
+Progress = Callable[[int, int], None] | None
+
+
+def upper_layers(lm: LM, settings: SegmentSettings) -> list[int]:
+    """The layers whose keys make the graph: those asked for, or the upper half, whose keys say more than spelling."""
+    count = len(lm.model.get_decoder().layers)
+    layers = list(settings.layers) if settings.layers is not None else list(range(count // 2, count))
+    if max(layers) >= count:
+        raise OptionError(f"layers {layers} do not all exist: {lm.name} has layers 0 to {count - 1}")
+    return layers
+
+
+class OnlineRefiner:
+    """Proposes by threshold and refines, chunk by chunk, while the text is being listened to.
+
+    `push` is given to `listen` as its `on_keys`; `finish` returns the refined starts. Memory does not grow with the
+    text: signals come from the tables that listening fills anyway, keys are let go as soon as no boundary needs them.
+    """
+
+    def __init__(self, lm: LM, settings: SegmentSettings):
+        self.settings = settings
+        self.refiner = _streaming(lm, settings)
+        self.found: list[np.ndarray] = []
+        self.before = np.empty(0)
+        self.known = 0
+
+    def push(self, start: int, keys: torch.Tensor, signals: dict[str, np.ndarray]) -> None:
+        """Take the keys from token `start` on, and the values of the signals that have become known."""
+        starts = self._propose(signals[self.settings.signal])
+        self.found.append(self.refiner.push(keys, starts, known=self.known))
+
+    def finish(self) -> np.ndarray:
+        """The refined starts of the whole text."""
+        return np.concatenate([*self.found, self.refiner.finish()])
+
+    def _propose(self, new: np.ndarray) -> np.ndarray:
+        values = np.concatenate([self.before, new])
+        scores = running_scores(values, self.settings.window)[len(self.before) :]
+        with np.errstate(invalid="ignore"):
+            starts = self.known + np.flatnonzero(scores > self.settings.gamma)
+        self.known += len(new)
+        self.before = values[-self.settings.window :]
+        return starts[starts > 0]
+
+
+def refine_by_keys(text: Any, lm: LM, starts: np.ndarray, settings: SegmentSettings, progress: Progress) -> np.ndarray:
+    """Refine proposals that are all known, in a pass of their own over the text."""
+    refiner = _streaming(lm, settings)
+    found: list[np.ndarray] = []
+
+    def push(start: int, keys: torch.Tensor, signals: dict[str, np.ndarray]) -> None:
+        inside = starts[(starts >= start) & (starts < start + keys.shape[2])]
+        found.append(refiner.push(keys, inside[inside > 0]))
+
+    listen(text, lm, on_keys=push, progress=progress)
+    return np.concatenate([*found, refiner.finish()])
+
+
+def graph_of(text: Any, lm: LM, settings: SegmentSettings, n: int, progress: Progress) -> BandedGraph:
+    """The banded key graph of a short text, as wide as its longest event may be."""
+    if n > SHORT:
+        raise OptionError(f"the optimum and levels take texts of up to {SHORT:,} tokens, this one has {n:,}: cut it")
+    layers = upper_layers(lm, settings)
+    rows: list[np.ndarray] = []
+
+    def push(start: int, keys: torch.Tensor, signals: dict[str, np.ndarray]) -> None:
+        rows.append(to_numpy(key_rows(keys, layers, settings.heads)))
+
+    listen(text, lm, on_keys=push, progress=progress)
+    band = min(n, max(settings.max_event or MAX_WINDOW, MAX_WINDOW))
+    return BandedGraph.from_keys(np.concatenate(rows), band)
+
+
+def best_segmentation(graph: BandedGraph, n: int, settings: SegmentSettings) -> np.ndarray:
+    """Starts of the exact optimum of modularity, with the settings' limits."""
+    n_events = settings.n_events if settings.levels is None else settings.levels[-1]
+    longest = min(n, settings.max_event or MAX_WINDOW)
+    if n_events is not None and n_events * longest < n:
+        longest = n
+    return optimal(graph, n_events, settings.penalty, max_event=longest, min_event=settings.min_event).boundaries
+
+
+def nested(graph: BandedGraph, starts: np.ndarray, settings: SegmentSettings) -> Hierarchy:
+    """Coarser levels out of `starts`, as `settings.levels` asks for."""
+    return hierarchy(graph, settings.levels or (), starts)
+
+
+def can_refine_online(settings: SegmentSettings) -> bool:
+    """Whether proposals follow from what was read so far, so that one pass over the text is enough."""
+    return settings.propose == "threshold" and settings.n_events is None
+
+
+def _streaming(lm: LM, settings: SegmentSettings) -> StreamingRefiner:
+    return StreamingRefiner(
+        settings.refine or "modularity",
+        min_size=settings.min_event,
+        max_window=max(MAX_WINDOW, 4 * settings.min_event),
+        layers=upper_layers(lm, settings),
+        heads=settings.heads,
+    )
+
+

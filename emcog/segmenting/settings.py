@@ -1,0 +1,127 @@
+"""Every setting of a segmentation, and the methods that have names of their own."""
+
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from emcog.boundaries import PROPOSALS
+from emcog.errors import OptionError
+from emcog.options import check_choice, check_number
+from emcog.signals import SIGNALS
+
+SNAPS = ("word", "sentence")
+REFINEMENTS = ("modularity", "conductance")
+GRAPH_PROPOSALS = {"optimal": "the segmentation of highest summed modularity, exactly; with n_events, into that many"}
+ALL_PROPOSALS = [*PROPOSALS, *GRAPH_PROPOSALS]
+
+
+class Method(NamedTuple):
+    """What a method's name stands for."""
+
+    propose: str
+    refine: str | None
+    doc: str
+
+
+METHODS: dict[str, Method] = {
+    "S": Method("threshold", None, "surprise above a running threshold (Fountas et al. 2025)"),
+    "SM": Method("threshold", "modularity", "S, refined by modularity"),
+    "SC": Method("threshold", "conductance", "S, refined by conductance"),
+    "F": Method("fixed", None, "equal lengths"),
+    "FM": Method("fixed", "modularity", "F, refined by modularity"),
+    "FC": Method("fixed", "conductance", "F, refined by conductance"),
+    "R": Method("random", None, "the lengths of S in random order"),
+    "RM": Method("random", "modularity", "R, refined by modularity"),
+    "RC": Method("random", "conductance", "R, refined by conductance"),
+    "sentence": Method("sentence", None, "every sentence"),
+    "lexical": Method("lexical", None, "valleys in the lexical cohesion of neighbouring windows (after Hearst 1997)"),
+    "optimal": Method("optimal", None, "the exact optimum of modularity in the key graph"),
+}
+
+
+@dataclass(frozen=True)
+class SegmentSettings:
+    """Every setting of a segmentation; see `segment` for what each means. Wrong values are refused at once."""
+
+    signal: str = "surprisal"
+    propose: str = "threshold"
+    gamma: float = 1.0
+    window: int = 512
+    refine: str | None = None
+    n_events: int | None = None
+    min_event: int = 1
+    max_event: int | None = None
+    distance: int | None = None
+    snap: str | None = None
+    seed: int = 0
+    layers: tuple[int, ...] | None = None
+    heads: tuple[int, ...] | None = None
+    levels: tuple[int, ...] | None = None
+    penalty: float | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("signal", self.signal, SIGNALS)
+        check_choice("propose", self.propose, ALL_PROPOSALS)
+        for name, allowed in (("refine", REFINEMENTS), ("snap", SNAPS)):
+            if getattr(self, name) is not None:
+                check_choice(name, getattr(self, name), allowed)
+        check_number("gamma", self.gamma)
+        for name, low in (("window", 32), ("min_event", 1), ("seed", 0), ("n_events", 1), ("distance", 1)):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name), low=low, integer=True)
+        for name in ("layers", "heads", "levels"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _whole_numbers(name, getattr(self, name)))
+        self._check_together()
+
+    def _check_together(self) -> None:
+        if self.max_event is not None:
+            check_number("max_event", self.max_event, low=2 * self.min_event - 1, integer=True)
+            if self.n_events is not None and self.propose != "optimal":
+                raise OptionError("max_event and n_events cannot both hold: splitting long events changes their number")
+        if self.propose == "top" and self.n_events is None and self.levels is None:
+            raise OptionError("propose='top' needs the number of events: give n_events (--n-events K)")
+        if self.penalty is not None:
+            check_number("penalty", self.penalty, low=0)
+            if self.propose != "optimal" or self.n_events is not None:
+                raise OptionError("penalty is for propose='optimal' without n_events: leave it out")
+        if self.levels is not None:
+            if self.levels[0] < 1 or any(fine <= coarse for coarse, fine in pairwise(self.levels)):
+                raise OptionError(f"levels must be numbers of events that increase, such as 5,20; got {self.levels}")
+            if self.n_events not in (None, self.levels[-1]):
+                raise OptionError("levels says how many events there are: leave n_events out")
+
+    @property
+    def needs_keys(self) -> bool:
+        """Whether the model's keys are needed beside its predictions."""
+        return self.refine is not None or self.propose in GRAPH_PROPOSALS or self.levels is not None
+
+
+def make_settings(method: str | None = None, **settings: Any) -> SegmentSettings:
+    """Settings from keywords, where `method` may stand for a proposal and a refinement."""
+    if method is not None:
+        chosen = METHODS[check_choice("method", method, METHODS)]
+        for name in ("propose", "refine"):
+            given, default = settings.get(name), getattr(SegmentSettings, name)
+            if given not in (None, default, getattr(chosen, name)):
+                raise OptionError(f"method={method!r} sets {name} itself: leave {name}={given!r} out")
+            settings[name] = getattr(chosen, name)
+    return SegmentSettings(**settings)
+
+
+def check_settings(method: str | None = None, **settings: Any) -> None:
+    """Raise an OptionError if `segment` would refuse these settings; needs neither transcript nor model."""
+    make_settings(method, **settings)
+
+
+def recorded(settings: SegmentSettings) -> dict[str, Any]:
+    """The settings as they are written into a segmentation's provenance."""
+    return asdict(settings)
+
+
+def _whole_numbers(name: str, values: Any) -> tuple[int, ...]:
+    given = values.split(",") if isinstance(values, str) else [values] if isinstance(values, int) else list(values)
+    low = 1 if name == "levels" else 0
+    if not given:
+        raise OptionError(f"{name} is empty: give at least one number")
+    return tuple(int(check_number(name, value, low=low, integer=True)) for value in given)
