@@ -40,6 +40,13 @@ def segment(
     max_event: Annotated[int | None, _option(EVENTS, "Most tokens of an event.", "--max-event")] = None,
     distance: Annotated[int | None, _option(EVENTS, "Tokens between peaks, at least.")] = None,
     refine: Annotated[str, _option(EVENTS, "How boundaries are refined.", metavar="NAME")] = "none",
+    method: Annotated[
+        str | None, _option(EVENTS, "Instead of the two: S, SM, SC, F, FM, FC, R, RM, RC, ...", metavar="NAME")
+    ] = None,
+    levels: Annotated[str | None, _option(EVENTS, "Nested events, coarse to fine: 5,20.", metavar="K,K")] = None,
+    penalty: Annotated[float | None, _option(EVENTS, "Of each event of the optimum.")] = None,
+    layers: Annotated[str | None, _option(EVENTS, "Whose keys make the graph: 4,5,6.", metavar="N,N")] = None,
+    heads: Annotated[str | None, _option(EVENTS, "Whose keys make the graph: 0,1.", metavar="N,N")] = None,
     snap: Annotated[str, _option(EVENTS, "Move boundaries to: word, sentence, none.", metavar="UNIT")] = "word",
     seed: Annotated[int, _option(EVENTS, "Of everything random.")] = 0,
     model: Annotated[
@@ -98,6 +105,11 @@ def segment(
         "distance": distance,
         "snap": None if snap == "none" else snap,
         "seed": seed,
+        "method": method,
+        "layers": layers,
+        "heads": heads,
+        "levels": levels,
+        "penalty": penalty,
     }
     transcript, stem = _prepare(source, reading, settings, out)
     from emcog.lm import load_lm

@@ -13,14 +13,14 @@ import pandas as pd
 
 from emcog.errors import DataError, OptionError, StorageError
 from emcog.files import write_files
-from emcog.segmentation.tables import EVENT_COLUMNS, Segmentation, event_texts
+from emcog.segmentation.tables import EVENT_COLUMNS, Segmentation, event_columns, event_texts
 
 FORMAT, FORMAT_VERSION = "emcog segmentation", 1
 SUFFIXES = {"events": ".events.tsv", "tokens": ".tokens.parquet", "words": ".words.parquet"}
 MANIFEST, PICTURE = ".json", ".png"
 
 # BIDS wants onset and duration first; the text goes last, so that the numbers stay in sight in a pager.
-TSV_COLUMNS = ["onset", "duration", *[c for c in EVENT_COLUMNS if c not in ("onset_s", "offset_s", "text")], "text"]
+TSV_COLUMNS = ["onset", "duration", *[c for c in EVENT_COLUMNS if c not in ("onset_s", "offset_s", "text")]]
 
 
 def write_segmentation(
@@ -106,10 +106,11 @@ def check_destination(folder: str | os.PathLike[str], stem: str, source: str | o
 def _events_tsv(events: pd.DataFrame) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out, delimiter="\t", lineterminator="\n")  # quotes a text that holds a quote, as BIDS allows
-    writer.writerow(TSV_COLUMNS)
+    nested = [c for c in event_columns(events) if c not in EVENT_COLUMNS]
+    writer.writerow([*TSV_COLUMNS, *nested, "text"])
     onsets, offsets = events["onset_s"].tolist(), events["offset_s"].tolist()
     durations = [_duration(onset, offset) for onset, offset in zip(onsets, offsets, strict=True)]
-    numbers = [onsets, durations, *[events[c].tolist() for c in TSV_COLUMNS[2:-1]]]
+    numbers = [onsets, durations, *[events[c].tolist() for c in [*TSV_COLUMNS[2:], *nested]]]
     for text, *cells in zip(events["text"].tolist(), *numbers, strict=True):
         writer.writerow([*map(_cell, cells), " ".join(text.split()) or "n/a"])
     return out.getvalue().encode()
@@ -132,10 +133,11 @@ def _duration(onset: float, offset: float) -> float:
 def _events_from_tsv(content: bytes, tokens: pd.DataFrame) -> pd.DataFrame:
     # The text column is for people (one line, white space collapsed): the exact text comes from the tokens.
     rows = [line.split("\t") for line in content.decode().split("\n")[:-1]]
-    if not rows or rows[0] != TSV_COLUMNS:
-        raise DataError("the events' columns are not " + ", ".join(TSV_COLUMNS))
-    cells = dict(zip(TSV_COLUMNS, zip(*rows[1:], strict=True), strict=True)) if rows[1:] else {}
-    numbers = {c: [float("nan") if x == "n/a" else float(x) for x in cells.get(c, ())] for c in TSV_COLUMNS[:-1]}
+    header = rows[0] if rows else []
+    if header[: len(TSV_COLUMNS)] != TSV_COLUMNS or header[-1] != "text":
+        raise DataError("the events' columns are not " + ", ".join([*TSV_COLUMNS, "text"]))
+    cells = dict(zip(header, zip(*rows[1:], strict=True), strict=True)) if rows[1:] else {}
+    numbers = {c: [float("nan") if x == "n/a" else float(x) for x in cells.get(c, ())] for c in header[:-1]}
     events = pd.DataFrame(numbers).rename(columns={"onset": "onset_s"})
     events["offset_s"] = events["onset_s"] + events.pop("duration")
     start, end = (events[c].astype("int64").to_numpy() for c in ("start_token", "end_token"))

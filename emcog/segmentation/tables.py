@@ -3,6 +3,7 @@
 import html
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ EVENT_COLUMNS = {
     "surprise": "float64",
     "text": "str",
 }
+NESTED_COLUMN = re.compile(r"parent|level_\d+")
 TOKEN_COLUMNS = {"text": "str"}
 WORD_COLUMNS = {"word": "str", "onset_s": "float64", "offset_s": "float64"}
 
@@ -48,6 +50,8 @@ class Segmentation:
         n_tokens : int64, end_token - start_token.
         surprise : float64, the signal at the event's first token, in the signal's unit; NaN where undefined.
         text : str, the event's part of the transcript, exactly (the texts of its tokens, joined).
+        level_0, level_1, ... : int64, where coarser levels were asked for: the event of each coarser level (0 is the
+            coarsest) that holds this one, counted from 0; and parent, the same for the next coarser level.
     tokens : DataFrame, one row a token: its id, text, place and signals (see `emcog.listen`).
     words : DataFrame, one row a word: its place, times and signals.
     provenance : dict fit for JSON: versions, model and its weight hash, settings, seed, input and its hash.
@@ -65,7 +69,8 @@ class Segmentation:
     def __post_init__(self) -> None:
         tokens = _typed("tokens", self.tokens, TOKEN_COLUMNS)
         words = _typed("words", self.words, WORD_COLUMNS)
-        events = _typed("events", self.events, EVENT_COLUMNS)[list(EVENT_COLUMNS)]
+        columns = event_columns(self.events)
+        events = _typed("events", self.events, columns)[list(columns)]
         events["offset_s"] = events["offset_s"].where(events["onset_s"].notna())
         _check_events(events, tokens, len(words))
         try:
@@ -174,6 +179,12 @@ class Segmentation:
     def _counts(self) -> str:
         counts = [(len(self.events), "event"), (len(self.words), "word"), (len(self.tokens), "token")]
         return ", ".join(f"{n:,} {what}{'' if n == 1 else 's'}" for n, what in counts)
+
+
+def event_columns(events: pd.DataFrame) -> dict[str, str]:
+    """The columns of a table of events and their types: those that every one has, and those of coarser levels."""
+    nested = [str(c) for c in events.columns if NESTED_COLUMN.fullmatch(str(c))]
+    return EVENT_COLUMNS | dict.fromkeys(nested, "int64")
 
 
 def event_texts(tokens: pd.DataFrame, start_token: np.ndarray, end_token: np.ndarray) -> list[str]:
