@@ -65,9 +65,9 @@ def card(tables: dict[str, pd.DataFrame], record: dict, curve: pd.DataFrame, hel
         "",
         f"Written by `analyses/model_card.py` on {datetime.now(UTC):%Y-%m-%d}; no number here was typed by hand.",
         "",
-        "A small causal language model that comes with emcog, so that a story can be segmented with no GPU and no download.",
-        "It has read little and knows nothing of the world. Its surprise follows the wording of a text; it is no substitute",
-        "for a large model where meaning over long stretches matters. It reads English prose, best of 1840 to 1960.",
+        "A small causal language model that comes with emcog, so that a story can be segmented with no GPU and no",
+        "download. It has read little and knows nothing of the world. Its surprise follows the wording of a text; it is no",
+        "substitute for a large model where meaning over long stretches matters. It reads English prose, best of 1840 to 1960.",
         "",
         "| | |",
         "|---|---|",
@@ -83,8 +83,8 @@ def card(tables: dict[str, pd.DataFrame], record: dict, curve: pd.DataFrame, hel
         "## Data",
         "",
         "English narrative prose in the public domain in the United States (novels and stories, mostly 1840 to 1930),",
-        "cleaned from Project Gutenberg's books. The books carry the views and words of their time. About one segment in",
-        f"{1 / settings['speech_share']:.0f} was made to look like a speech transcript, and about one in "
+        "cleaned from Project Gutenberg's books. The books carry the views and words of their time. About one",
+        f"segment in {1 / settings['speech_share']:.0f} was made to look like a speech transcript, and about one in "
         f"{1 / settings['drill_share']:.0f} is a recall drill (a made-up fact, filler, a question).",
         "",
         "| file | SHA-256 |",
@@ -109,8 +109,8 @@ def card(tables: dict[str, pd.DataFrame], record: dict, curve: pd.DataFrame, hel
         "",
         f"Held-out: {heldout}, {len(books)} books never trained on, "
         + ("read whole" if whole else f"the first {int(books['characters'].max()):,} characters of each")
-        + f" ({int(books['characters'].sum()):,} characters, {int(books['tokens'].sum()):,} tokens), with a sliding window "
-        f"of 1,024 tokens, in float32.",
+        + f" ({int(books['characters'].sum()):,} characters, {int(books['tokens'].sum()):,} tokens), with a sliding "
+        f"window of 1,024 tokens, in float32.",
         "",
         "| | value |",
         "|---|---|",

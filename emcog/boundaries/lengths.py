@@ -4,7 +4,7 @@ import numpy as np
 
 
 def merge_short(starts: np.ndarray, n: int, min_event: int) -> np.ndarray:
-    """Drop, from left to right, boundaries that come less than `min_event` tokens after the last kept one or before the end."""
+    """Drop, from left to right, boundaries less than `min_event` tokens after the last kept one or before the end."""
     if min_event <= 1:
         return starts
     kept = [0]

@@ -112,13 +112,17 @@ class Proposal:
 
 
 PROPOSALS: dict[str, Proposal] = {
-    "threshold": Proposal("signal above its running mean by gamma deviations; with n_events, the gamma that gives them", _threshold),
+    "threshold": Proposal(
+        "signal above its running mean by gamma deviations; with n_events, the gamma that gives them", _threshold
+    ),
     "peaks": Proposal("local maxima, `distance` tokens apart, above the threshold; with n_events, the highest", _peaks),
     "top": Proposal("the n_events - 1 highest values", _top),
     "fixed": Proposal("equal lengths; as many events as n_events, or as the threshold finds", _fixed),
     "random": Proposal("the lengths that the threshold finds, in random order", _random),
     "sentence": Proposal("every sentence; with n_events, those that begin with the highest values", _sentence),
-    "lexical": Proposal("valleys in the TF-IDF cohesion of neighbouring windows of words; with n_events, the deepest", _lexical),
+    "lexical": Proposal(
+        "valleys in the TF-IDF cohesion of neighbouring windows of words; with n_events, the deepest", _lexical
+    ),
 }
 
 

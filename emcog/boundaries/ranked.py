@@ -13,7 +13,9 @@ def by_rank(score: np.ndarray) -> np.ndarray:
     return order[~np.isnan(score[order])]
 
 
-def take_ranked(order: np.ndarray, n_events: int, n: int, min_event: int, landing: np.ndarray | None = None) -> np.ndarray:
+def take_ranked(
+    order: np.ndarray, n_events: int, n: int, min_event: int, landing: np.ndarray | None = None
+) -> np.ndarray:
     """Starts of exactly `n_events` events: 0 and the first places in `order` that keep events long enough.
 
     Parameters
@@ -38,6 +40,7 @@ def take_ranked(order: np.ndarray, n_events: int, n: int, min_event: int, landin
             taken.insert(k, token)
     if len(taken) - 1 < n_events:
         raise OptionError(
-            f"n_events={n_events} cannot be had: only {len(taken) - 1} events fit this text with these settings; ask for fewer"
+            f"n_events={n_events} cannot be had: only {len(taken) - 1} events fit this text with these settings; "
+            "ask for fewer"
         )
     return np.array(taken[:-1], dtype=np.int64)

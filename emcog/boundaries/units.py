@@ -26,7 +26,7 @@ def tokens_at(characters: np.ndarray, char_end: np.ndarray) -> np.ndarray:
 
 
 def nearest(places: np.ndarray, n: int) -> np.ndarray:
-    """For each of `n` tokens the nearest of the increasing `places`, the earlier one where two are as near. int64 (n,)."""
+    """For each of `n` tokens the nearest of the increasing `places`, the earlier of two as near. int64 (n,)."""
     tokens = np.arange(n)
     right = np.searchsorted(places, tokens)
     before = places[np.maximum(right - 1, 0)]

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from emcog.errors import DataError
-from emcog.lm.load import LM, load_lm
+from emcog.lm.load import load_lm
 from emcog.lm.reading import Chunk, read_in_chunks
 from emcog.options import check_number
 from emcog.signals import SIGNALS, Predictions
@@ -66,8 +66,8 @@ def listen(
         Models with rotary positions only; others are read in overlapping windows of the model's limit (or of n_local).
     n_init : initial tokens (BOS among them) that stay in sight when the window has left them.
     chunk : tokens read at once; changes the speed, not the numbers. Default: 512, or fewer for large vocabularies.
-    on_keys : called after each chunk as on_keys(start, keys, signals): the un-rotated keys of tokens start, start+1, ...
-        in order, shape (layers, kv_heads, n, head_dim), on the model's device; and by name the values of the signals
+    on_keys : called after each chunk as on_keys(start, keys, signals): the un-rotated keys of tokens start,
+        start+1, ... in order, shape (layers, kv_heads, n, head_dim), on the model's device; and by name the values of the signals
         that have become known since the last call (they lag one token behind the keys, but for the last chunk). Models
         with rotary positions only.
     progress : called as progress(tokens done, tokens in all).
@@ -117,7 +117,10 @@ def listen(
     for name, values in signals.items():
         tokens[name] = values
     words = word_table(text, tokens) if text is not None else pd.DataFrame()
-    provenance = {"model": {"name": lm.name, "weights": lm.weight_hash, "dtype": str(lm.model.dtype)[6:]}, "listen": settings}
+    provenance = {
+        "model": {"name": lm.name, "weights": lm.weight_hash, "dtype": str(lm.model.dtype)[6:]},
+        "listen": settings,
+    }
     return Listening(tokens, words, provenance)
 
 
@@ -148,7 +151,9 @@ def _as_ids(given: Any) -> np.ndarray:
     if ids.ndim == 2 and ids.shape[0] == 1:
         ids = ids[0]
     if ids.ndim != 1 or ids.size == 0 or not np.issubdtype(ids.dtype, np.integer):
-        raise DataError(f"token ids must be a non-empty 1-D sequence of whole numbers, got shape {ids.shape} of {ids.dtype}")
+        raise DataError(
+            f"token ids must be a non-empty 1-D sequence of whole numbers, got shape {ids.shape} of {ids.dtype}"
+        )
     return ids.astype(np.int64)
 
 
@@ -189,5 +194,3 @@ class _Reducer:
     def finish(self) -> dict[str, np.ndarray]:
         """All values as float64 arrays."""
         return {name: column.double().cpu().numpy() for name, column in self.values.items()}
-
-

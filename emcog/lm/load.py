@@ -186,9 +186,7 @@ def available_models() -> list[dict[str, Any]]:
 
     with safe_open(EMBEDDED / "model.safetensors", "np") as file:
         count = sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())  # noqa: SIM118
-    rows: list[dict[str, Any]] = [
-        {"name": "embedded", "kind": "embedded", "parameters": count, "where": str(EMBEDDED)}
-    ]
+    rows: list[dict[str, Any]] = [{"name": "embedded", "kind": "embedded", "parameters": count, "where": str(EMBEDDED)}]
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
@@ -196,11 +194,9 @@ def available_models() -> list[dict[str, Any]]:
         repositories = scan_cache_dir().repos
     except (CacheNotFound, OSError):
         return rows
-    for repository in sorted(repositories, key=lambda r: r.repo_id):
-        if repository.repo_type == "model" and any(
-            file.file_name.endswith(".safetensors") for revision in repository.revisions for file in revision.files
-        ):
-            rows.append(
-                {"name": repository.repo_id, "kind": "cached", "parameters": None, "where": str(repository.repo_path)}
-            )
-    return rows
+    return rows + [
+        {"name": found.repo_id, "kind": "cached", "parameters": None, "where": str(found.repo_path)}
+        for found in sorted(repositories, key=lambda r: r.repo_id)
+        if found.repo_type == "model"
+        and any(f.file_name.endswith(".safetensors") for r in found.revisions for f in r.files)
+    ]

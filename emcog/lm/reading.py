@@ -59,7 +59,7 @@ def streams(lm: LM) -> bool:
 def _has_rotary_layers(lm: LM) -> bool:
     decoder = lm.model.get_decoder()
     layers = getattr(decoder, "layers", None)
-    return hasattr(decoder, "rotary_emb") and bool(layers) and all(hasattr(layer, "self_attn") for layer in layers)
+    return hasattr(decoder, "rotary_emb") and all(hasattr(layer, "self_attn") for layer in layers or [None])
 
 
 @torch.inference_mode()
@@ -73,8 +73,8 @@ def _agrees_with_plain(lm: LM) -> bool:
         log.info("%s is read in overlapping windows: %s", lm.name, error)
         return False
     tolerance = 1e-4 if lm.model.dtype == torch.float32 else 5e-2
-    error = (ours - plain).abs().max() / plain.std().clamp_min(1e-6)
-    return bool(error <= tolerance * max(1.0, float(plain.abs().max() / plain.std().clamp_min(1e-6))))
+    off = (ours - plain).abs().max() / plain.std().clamp_min(1e-6)
+    return bool(off <= tolerance * max(1.0, float(plain.abs().max() / plain.std().clamp_min(1e-6))))
 
 
 @torch.inference_mode()

@@ -21,7 +21,9 @@ class Unrotated(nn.Module):
         # In a list, so that the original is no submodule of its stand-in.
         self._original = [original]
 
-    def forward(self, x: torch.Tensor, position_ids: torch.Tensor, *args, **kwargs) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(
+        self, x: torch.Tensor, position_ids: torch.Tensor, *args: object, **kwargs: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """cos = 1 and sin = 0 in the shapes and types that the model expects."""
         cos, sin = self._original[0](x, position_ids, *args, **kwargs)
         return torch.ones_like(cos), torch.zeros_like(sin)

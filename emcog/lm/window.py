@@ -15,6 +15,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from emcog.lm.rotary import Rotation, raw_rotary
 
 NAME = "emcog_window"
+Pair = tuple[torch.Tensor, ...]
 QUERY_BLOCK = 256
 """Queries attended at once: blocks narrower than the window keep the masked-out part of the products small."""
 
@@ -60,7 +61,7 @@ class WindowCache(Cache):
         return min(self.seen, self.n_local - 1) + query_length, 0
 
 
-def _join(old, new):
+def _join(old: Pair | None, new: Pair) -> Pair:
     return new if old is None else tuple(torch.cat(pair, dim=2) for pair in zip(old, new, strict=True))
 
 
@@ -117,12 +118,19 @@ class WindowAttention:
             distance = torch.arange(n_keys - n, n_keys)[:, None] - torch.arange(n_keys)[None]
             seen = ((distance >= 0) & (distance < window)).to(like.device)
             found = torch.zeros(n, n_keys, dtype=like.dtype, device=like.device).masked_fill_(~seen, -torch.inf)
-            self._masks = {**self._masks, (n, n_keys, window): found} if len(self._masks) < 64 else {(n, n_keys, window): found}
+            self._masks = (
+                {**self._masks, (n, n_keys, window): found} if len(self._masks) < 64 else {(n, n_keys, window): found}
+            )
         return found
 
 
 def attend(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor, scaling: float, softcap: float | None
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor,
+    scaling: float,
+    softcap: float | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Softmax attention and its log-sum-exp.
 

@@ -11,7 +11,7 @@ from emcog.transcript import Transcript
 def event_table(
     transcript: Transcript, tokens: pd.DataFrame, starts: np.ndarray, signal: str, levels: Hierarchy | None = None
 ) -> pd.DataFrame:
-    """The events that begin at `starts`, with the columns that `Segmentation` documents; with `levels`, each one's parent."""
+    """The events that begin at `starts`, with the columns that `Segmentation` documents."""
     ends = np.append(starts[1:], len(tokens))
     owner = tokens["word_index"].to_numpy()
     first, last = owner[starts], owner[ends - 1]

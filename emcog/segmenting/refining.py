@@ -125,5 +125,3 @@ def _streaming(lm: LM, settings: SegmentSettings) -> StreamingRefiner:
         layers=upper_layers(lm, settings),
         heads=settings.heads,
     )
-
-

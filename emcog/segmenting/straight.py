@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 
 import emcog
-from emcog.boundaries import Story, merge_short, nearest, propose, sentence_characters, split_long, tokens_at, word_tokens
+from emcog.boundaries import (
+    Story,
+    merge_short,
+    nearest,
+    propose,
+    sentence_characters,
+    split_long,
+    tokens_at,
+    word_tokens,
+)
 from emcog.errors import OptionError
 from emcog.lm import LM, Listening, listen, load_lm
 from emcog.segmentation import Segmentation
@@ -54,11 +63,11 @@ def segment(
         "peaks": local maxima at least `distance` tokens apart that exceed the same threshold;
         "top": the highest values; "fixed": equal lengths; "random": the threshold's lengths, shuffled by `seed`;
         "sentence": every sentence; "lexical": valleys of lexical cohesion;
-        "optimal": the exact optimum of modularity in the key graph (events of at most `max_event`, default 512, tokens).
+        "optimal": the exact optimum of modularity in the key graph, events having at most `max_event` (512) tokens.
     gamma : threshold in standard deviations.
     window : tokens, at least 32.
-    refine : "modularity" or "conductance" moves each proposed boundary to the seam of the key graph (Fountas et al. 2025,
-        Algorithm 1); None leaves it.
+    refine : "modularity" or "conductance" moves each proposed boundary to the seam of the key graph (Fountas et al.
+        2025, Algorithm 1); None leaves it.
     n_events : exactly this many events: the gamma that gives them for "threshold", otherwise the best places.
     min_event, max_event : tokens. Boundaries that come too soon are dropped; too long events are split where the signal
         is highest.
@@ -69,8 +78,8 @@ def segment(
     method : a name in `emcog.segmenting.METHODS` (S, SM, SC, F, FM, FC, R, RM, RC, sentence, lexical, optimal), in place
         of `propose` and `refine`.
     layers, heads : whose keys make the graph; default the upper half of the layers, all heads.
-    levels : numbers of events from coarse to fine, such as (5, 20): the finest are the events; `.levels` of the result
-        has all, and the column parent says which event of the next coarser level an event belongs to.
+    levels : numbers of events from coarse to fine, such as (5, 20). The finest are the events; the columns level_0, ...
+        and parent say which event of each coarser level holds them.
     penalty : of each event of the optimum, in modularity, where n_events is not given.
     progress : called as progress(tokens done, tokens in all) while listening.
 
@@ -111,7 +120,9 @@ def segment(
     if settings.levels is not None:
         graph = refining.graph_of(transcript, lm, settings, len(listening), progress)
         if settings.levels[-1] > len(starts):
-            raise OptionError(f"levels asks for {settings.levels[-1]} events, but only {len(starts)} were left: ask for fewer")
+            raise OptionError(
+                f"levels asks for {settings.levels[-1]} events, but only {len(starts)} were left: ask for fewer"
+            )
         tree = refining.nested(graph, starts, settings)
         starts, parents = tree.levels[-1], tree
     events = event_table(transcript, listening.tokens, starts, settings.signal, parents)

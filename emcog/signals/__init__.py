@@ -8,8 +8,12 @@ from emcog.signals.surprisal import surprisal
 SIGNALS: dict[str, Signal] = {
     signal.name: signal
     for signal in [
-        Signal("surprisal", "bits", "-log2 p(token | tokens before); a word's is the sum over its tokens", surprisal, "sum"),
-        Signal("entropy", "bits", "uncertainty before the token; a word's is that of its first token", entropy, "first"),
+        Signal(
+            "surprisal", "bits", "-log2 p(token | tokens before); a word's is the sum over its tokens", surprisal, "sum"
+        ),
+        Signal(
+            "entropy", "bits", "uncertainty before the token; a word's is that of its first token", entropy, "first"
+        ),
         Signal(
             "bayesian_surprise",
             "bits",

@@ -80,8 +80,8 @@ class Curriculum:
         prose = self.store.read(segment, 2 * self.store.length)
         left = context
         while left >= 100:
-            n_facts = int(min(rng.integers(1, 5), max(1, (left - 80) // FACT_TOKENS)))
-            wanted = int(min(rng.integers(50, 901), max(20, left - 20 - FACT_TOKENS * n_facts)))
+            n_facts = min(int(rng.integers(1, 5)), max(1, (left - 80) // FACT_TOKENS))
+            wanted = min(int(rng.integers(50, 901)), max(20, left - 20 - FACT_TOKENS * n_facts))
             start = int(rng.integers(0, len(prose) - wanted + 1))
             sentences = split_sentences(self.tokenizer.decode(prose[start : start + wanted]))
             drill = make_drill(rng, sentences, n_facts=n_facts)
@@ -103,7 +103,9 @@ def split_sentences(text: str) -> list[str]:
 def pack(rows: list[list[np.ndarray]], context: int, tokenizer: Any) -> Rows:
     """Rows of whole documents end to end (int64 arrays of token ids, which fit); BOS is put before each."""
     shape = (len(rows), context)
-    out = Rows(np.full(shape, tokenizer.eos_token_id), np.full(shape, IGNORE), np.zeros(shape, int), np.zeros(shape, int))
+    out = Rows(
+        np.full(shape, tokenizer.eos_token_id), np.full(shape, IGNORE), np.zeros(shape, int), np.zeros(shape, int)
+    )
     for r, documents in enumerate(rows):
         a = 0
         for d, ids in enumerate(documents):

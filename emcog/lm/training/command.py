@@ -135,5 +135,7 @@ def _take_weights(model: Any, folder: Path) -> None:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name not in weights or weights[name].shape != parameter.shape:
-                raise DataError(f"the model in {folder} has another shape ({name}): give the settings that it was made with")
+                raise DataError(
+                    f"the model in {folder} has another shape ({name}): give the settings that it was made with"
+                )
             parameter.copy_(weights[name])

@@ -18,9 +18,9 @@ def read_documents(path: Path) -> Iterator[str]:
     DataError : the file is missing, is not UTF-8 or is not what its name says.
     """
     try:
-        opened = lzma.open(path, "rt", encoding="utf-8", newline="") if path.suffix == ".xz" else None
-        text = opened.read() if opened else path.read_bytes().decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError, lzma.LZMAError) as error:
+        content = path.read_bytes()
+        text = (lzma.decompress(content) if path.suffix == ".xz" else content).decode("utf-8")
+    except (OSError, UnicodeDecodeError, lzma.LZMAError) as error:
         raise DataError(f"cannot read training text {path}: {error}; give UTF-8 .txt or .txt.xz files") from error
     for document in text.replace("\r\n", "\n").split(SEPARATOR):
         if document := document.strip("\n\f"):

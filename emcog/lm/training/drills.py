@@ -7,6 +7,7 @@ training and for the tests of look-up alike (those use other seeds, so their nam
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,7 @@ class Drill:
         return "".join(text for text, _ in self.pieces)
 
 
-def _pick(rng: np.random.Generator, options: Sequence):
+def _pick(rng: np.random.Generator, options: Sequence[Any]) -> Any:
     return options[int(rng.integers(len(options)))]
 
 
@@ -83,8 +84,10 @@ def named_number(rng: np.random.Generator) -> Fact:
     """A number that belongs to a name: several of these in one text are told apart by the name."""
     name, number = make_name(rng), "".join(str(d) for d in rng.integers(0, 10, size=int(rng.integers(3, 6))))
     return Fact(
-        [f"The number of {name} is {number}.", f"For {name} the number is {number}, so that the number of {name} is {number}."],
-        [(f"What is the number of {name}?", f"The number of {name} is"), (f"What number has {name}?", f"The number of {name} is")],
+        [f"The number of {name} is {number}.",
+         f"For {name} the number is {number}, so that the number of {name} is {number}."],
+        [(f"What is the number of {name}?", f"The number of {name} is"),
+         (f"What number has {name}?", f"The number of {name} is")],
         number, name,
     )  # fmt: skip
 
@@ -117,7 +120,8 @@ def hiding_place(rng: np.random.Generator) -> Fact:
     name, thing, spot = make_name(rng), _pick(rng, _OBJECTS), _pick(rng, _SPOTS)
     return Fact(
         [f"{name} hid the {thing} {spot}.", f"That evening {name} hid the {thing} {spot}, and told nobody."],
-        [(f"Where did {name} hide the {thing}?", f"{name} hid the {thing}"), (f"Where is the {thing}?", f"{name} hid the {thing}")],
+        [(f"Where did {name} hide the {thing}?", f"{name} hid the {thing}"),
+         (f"Where is the {thing}?", f"{name} hid the {thing}")],
         spot, thing,
     )  # fmt: skip
 
@@ -143,7 +147,11 @@ FACTS: dict[str, Callable[[np.random.Generator], Fact]] = {
 
 
 def make_drill(
-    rng: np.random.Generator, sentences: Sequence[str], kind: str | None = None, n_facts: int = 1, depth: float | None = None
+    rng: np.random.Generator,
+    sentences: Sequence[str],
+    kind: str | None = None,
+    n_facts: int = 1,
+    depth: float | None = None,
 ) -> Drill:
     """One drill: `n_facts` facts of one kind at random depths in filler prose, then a question on each.
 

@@ -99,5 +99,3 @@ def calibration(lm: LM, text: str, bins: int = 10, context: int = 1024) -> pd.Da
         values = (float(confidence[inside].mean()), float(correct[inside].mean())) if n else (np.nan, np.nan)
         rows.append((edges[k], edges[k + 1], n, *values))
     return pd.DataFrame(rows, columns=["low", "high", "n", "confidence", "accuracy"])
-
-

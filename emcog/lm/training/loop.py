@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,7 +54,7 @@ class TrainSettings:
     heads: int = 4
     kv_heads: int = 2
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.batch_tokens % self.context or self.context % self.short_context:
             raise DataError("batch_tokens must be a multiple of context, and context of short_context")
 
@@ -73,7 +74,7 @@ class TrainSettings:
         return self.short_context if step < self.short_share * self.steps else self.context
 
 
-def build_model(settings: TrainSettings):
+def build_model(settings: TrainSettings) -> Any:
     """A freshly initialised Llama of the settings' shape (float32)."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -111,7 +112,7 @@ class Trainer:
     settings : see TrainSettings.
     """
 
-    def __init__(self, model, curriculum: Curriculum, settings: TrainSettings):
+    def __init__(self, model: Any, curriculum: Curriculum, settings: TrainSettings):
         self.model, self.curriculum, self.settings = model, curriculum, settings
         self.device = model.device
         self.step = 0
@@ -226,7 +227,7 @@ class Trainer:
         self, folder: Path, on_step: Callable[[int, float, float], None] = lambda step, loss, rate: None,
         save_every_s: float = 300.0,
     ) -> None:  # fmt: skip
-        """Train to the end, saving a checkpoint now and then and a curve of (step, tokens, loss, tokens/s) as it goes."""
+        """Train to the end, saving a checkpoint now and then, and a curve of step, tokens, loss and tokens/s."""
         folder.mkdir(parents=True, exist_ok=True)
         curve = _Curve(folder / "curve.tsv", self.step, self.settings.batch_tokens)
         saved = time.monotonic()
@@ -266,4 +267,6 @@ class _Curve:
 
 
 def _join(parts: list[Rows]) -> Rows:
-    return Rows(*(np.concatenate([getattr(p, k) for p in parts]) for k in ("inputs", "targets", "document", "position")))
+    return Rows(
+        *(np.concatenate([getattr(p, k) for p in parts]) for k in ("inputs", "targets", "document", "position"))
+    )

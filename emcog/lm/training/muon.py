@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-
 Job = tuple[dict[str, Any], list[torch.Tensor]]
 TOGETHER = 8
 
@@ -51,7 +50,7 @@ class Muon(torch.optim.Optimizer):
         self.apply = apply
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self, closure: None = None) -> None:
         """Update every parameter that has a gradient."""
         jobs: list[Job] = []
         for group in self.param_groups:

@@ -6,6 +6,7 @@ original text, so that a curly quote is not a surprise and every token still poi
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 BOS, EOS = "<|start|>", "<|end|>"
 
@@ -32,7 +33,7 @@ FOLDS = [
 PIECES = r"'(?:s|t|re|ve|m|ll|d)(?!\p{L})| ?[\p{L}\p{M}]+| ?\p{N}| ?[^\s\p{L}\p{M}\p{N}]+|\n+|\s+(?!\S)|\s"
 
 
-def train_tokenizer(texts: Iterable[str], vocab_size: int = 8192):
+def train_tokenizer(texts: Iterable[str], vocab_size: int = 8192) -> Any:
     """Learn a byte-level BPE vocabulary.
 
     Parameters

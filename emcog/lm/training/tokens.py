@@ -81,7 +81,7 @@ def _tokenise(path: Path, tokenizer: Any, folder: Path, name: str) -> None:
     arrays, starts, place = [], [], 0
     for text in _pieces(path):
         arrays.append(np.asarray(tokenizer.encode(text, add_special_tokens=False), np.uint16))
-        # A document that was cut for the tokenizer is put together again: its later pieces begin with a paragraph break.
+        # A document that was cut for the tokenizer is one again: its later pieces begin with a paragraph break.
         if not text.startswith("\n"):
             starts.append(place)
         place += len(arrays[-1])
@@ -96,7 +96,7 @@ def _tokenise(path: Path, tokenizer: Any, folder: Path, name: str) -> None:
 
 
 def _pieces(path: Path) -> Iterator[str]:
-    """Documents in pieces of some 200,000 characters, cut before paragraph breaks: the normalizer is slow on long ones."""
+    """Documents in pieces of some 200,000 characters, cut before paragraph breaks: tokenizers are slow on long ones."""
     for document in read_documents(path):
         yield from (document[a:b] for a, b in _cuts(document))
 

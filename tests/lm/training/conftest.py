@@ -9,7 +9,9 @@ from emcog.lm.training.loop import TrainSettings
 from emcog.lm.training.tokenizer import train_tokenizer
 from emcog.lm.training.tokens import open_tokens
 
-WORDS = "the a boat house ran fell over under old grey Anna Tom said went to of and in river hill morning slowly".split()
+WORDS = (
+    "the a boat house ran fell over under old grey Anna Tom said went to of and in river hill morning slowly".split()
+)
 
 
 def make_book(seed: int, sentences: int = 400) -> str:
