@@ -67,9 +67,9 @@ def listen(
     n_init : initial tokens (BOS among them) that stay in sight when the window has left them.
     chunk : tokens read at once; changes the speed, not the numbers. Default: 512, or fewer for large vocabularies.
     on_keys : called after each chunk as on_keys(start, keys, signals): the un-rotated keys of tokens start,
-        start+1, ... in order, shape (layers, kv_heads, n, head_dim), on the model's device; and by name the values of the signals
-        that have become known since the last call (they lag one token behind the keys, but for the last chunk). Models
-        with rotary positions only.
+        start+1, ... in order, shape (layers, kv_heads, n, head_dim), on the model's device; and by name the values of
+        the signals that have become known since the last call (they lag one token behind the keys, but for the last
+        chunk). Models with rotary positions only.
     progress : called as progress(tokens done, tokens in all).
 
     Returns

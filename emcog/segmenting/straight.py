@@ -75,8 +75,8 @@ def segment(
     snap : "word" or "sentence" moves every boundary to the nearest start of one; None leaves it at its token, which may
         be inside a word. Snapping and refining can make boundaries meet; there are then fewer events.
     seed : of everything random.
-    method : a name in `emcog.segmenting.METHODS` (S, SM, SC, F, FM, FC, R, RM, RC, sentence, lexical, optimal), in place
-        of `propose` and `refine`.
+    method : a name in `emcog.segmenting.METHODS` (S, SM, SC, F, FM, FC, R, RM, RC, sentence, lexical, optimal), in
+        place of `propose` and `refine`.
     layers, heads : whose keys make the graph; default the upper half of the layers, all heads.
     levels : numbers of events from coarse to fine, such as (5, 20). The finest are the events; the columns level_0, ...
         and parent say which event of each coarser level holds them.
