@@ -35,7 +35,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)
-	@$(BIN)/emcog segment $(STORY) --out demo-output --plot
+	@$(BIN)/emcog segment $(STORY) --n-events 12 --snap sentence --out demo-output --plot
 	@echo
 	@echo "The outputs are in demo-output:"
 	@ls demo-output | sed 's/^/  /'

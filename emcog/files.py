@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -39,8 +40,7 @@ def write_files(folder: str | os.PathLike[str], contents: Mapping[str, Content])
             with tempfile.TemporaryDirectory(prefix=".emcog-", dir=folder) as temporary:
                 for name, content in contents.items():
                     _write(Path(temporary) / name, content)
-                for name in contents:
-                    os.replace(Path(temporary) / name, folder / name)
+                _move(Path(temporary), folder, list(contents))
         except BaseException:
             for p in made:
                 if p.is_dir() and not any(p.iterdir()):
@@ -50,6 +50,26 @@ def write_files(folder: str | os.PathLike[str], contents: Mapping[str, Content])
         reason = error.strerror or str(error)
         raise StorageError(f"cannot write to {folder}: {reason}; choose another folder or free some space") from error
     return [folder / name for name in contents]
+
+
+def _move(temporary: Path, folder: Path, names: list[str]) -> None:
+    """Move the finished files to their places; if one cannot be moved, put back what was there before."""
+    kept = temporary / "before"
+    kept.mkdir()
+    for name in names:
+        if (folder / name).is_file():
+            shutil.copy2(folder / name, kept / name)
+    moved: list[str] = []
+    try:
+        for name in names:
+            os.replace(temporary / name, folder / name)
+            moved.append(name)
+    except BaseException:
+        for name in moved:
+            (folder / name).unlink(missing_ok=True)
+            if (kept / name).exists():
+                shutil.move(kept / name, folder / name)
+        raise
 
 
 def _write(path: Path, content: Content) -> None:

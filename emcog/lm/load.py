@@ -1,6 +1,8 @@
 """Loading a causal language model: the embedded one, any Hugging Face one, or one that is already there."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -132,7 +134,8 @@ def load_lm(
     if label == "embedded" and not Path(label).exists():
         from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-        model = LlamaForCausalLM.from_pretrained(EMBEDDED, dtype=kind, use_safetensors=True, local_files_only=True)
+        with _no_progress_bar():
+            model = LlamaForCausalLM.from_pretrained(EMBEDDED, dtype=kind, use_safetensors=True, local_files_only=True)
         tokenizer = PreTrainedTokenizerFast.from_pretrained(EMBEDDED, local_files_only=True)
     else:
         model, tokenizer = _from_hub(label, kind, trust_remote_code)
@@ -140,6 +143,20 @@ def load_lm(
     if where.type == "cpu" and kind != torch.float32:
         use_wide_products(model)
     return LM(model, tokenizer, label)
+
+
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """Sixteen megabytes need none."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _from_hub(name: str, dtype: torch.dtype, trust_remote_code: bool) -> tuple[Any, Any]:

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 NATS_TO_BITS = 1.4426950408889634
 
@@ -19,11 +21,11 @@ class Predictions:
     token_ids : int64 tensor (n_tokens,), the tokens that came.
     """
 
-    def __init__(self, log_p: torch.Tensor, token_ids: torch.Tensor):
+    def __init__(self, log_p: "torch.Tensor", token_ids: "torch.Tensor"):
         self.log_p, self.token_ids = log_p, token_ids
 
     @cached_property
-    def p(self) -> torch.Tensor:
+    def p(self) -> "torch.Tensor":
         """Probabilities, same shape as `log_p`; computed once for all signals."""
         return self.log_p.exp()
 
@@ -42,5 +44,5 @@ class Signal:
     name: str
     unit: str
     doc: str
-    compute: Callable[[Predictions], torch.Tensor]
+    compute: Callable[[Predictions], "torch.Tensor"]
     over_word: str
