@@ -1,8 +1,9 @@
 """How long the graph's work takes, each beside what it is to be compared with, measured in one run.
 
-    python analyses/bench_graph.py [--out bench.csv] [--seed 0] [--quick]
+    python analyses/bench_graph.py [--out bench.csv] [--seed 0] [--quick] [--write]
 
 Times on a machine that does other work are noisy: each is the best of several, and what counts are the ratios.
+--write fills the marked place of docs/graph.md.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from emcog.boundaries.optimal import optimal
 from emcog.boundaries.refinement import refine
 from emcog.boundaries.streaming import StreamingRefiner
 from emcog.graph import METRICS, block_sums, score, similarity
+from emcog.pages import docs_page, fill, markdown_table, measured_on
 
 
 def best_of(work: Callable[[], object], repeats: int = 5) -> float:
@@ -101,18 +103,35 @@ def run(seed: int = 0, quick: bool = False) -> pd.DataFrame:
     return table
 
 
+def page_block(table: pd.DataFrame, seed: int) -> str:
+    """The text of the marked place in docs/graph.md."""
+    shown = pd.DataFrame({"task": table.task, "ms": (1000 * table.seconds).map("{:.4g}".format)})
+    shown["times form A"] = table.ratio.map("{:.2f}".format, na_action="ignore").fillna("")
+    shown["limit"] = [
+        f"{row.limit:g} times" if row.limit == row.limit else f"{row.limit_s:g} s" if row.limit_s == row.limit_s else ""
+        for row in table.itertuples()
+    ]
+    shown["holds"] = table.holds.map({True: "yes", False: "NO"}).fillna("")
+    shown["carried tokens"] = table.carried_tokens.map("{:.0f}".format, na_action="ignore").fillna("")
+    said = f"Wall times, each the best of several. Seed {seed}."
+    return f"{markdown_table(shown)}\n\n{said}\n\n{measured_on()}"
+
+
 def main() -> None:
     """Print the table, and write it if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="CSV file to write")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
+    parser.add_argument("--write", action="store_true", help="fill the marked place of docs/graph.md")
     options = parser.parse_args()
     table = run(options.seed, options.quick)
     print(table.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(options.out, index=False)
+    if options.write:
+        fill(docs_page("graph.md"), "bench", page_block(table, options.seed))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ _HOMES = {
     "listen": "emcog.lm",
     "Listening": "emcog.lm",
     "segment": "emcog.segmenting",
+    "segment_features": "emcog.series",
     "Segmentation": "emcog.segmentation",
     "EmcogError": "emcog.errors",
 }
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from emcog.lm import Listening, listen, load_lm
     from emcog.segmentation import Segmentation
     from emcog.segmenting import segment
+    from emcog.series import segment_features
     from emcog.transcript import Transcript, read_transcript
 
 

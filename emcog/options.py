@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import operator
 from collections.abc import Iterable
 
 from emcog.errors import OptionError
@@ -36,10 +37,14 @@ def check_number(
     limits += [f"at most {high:g}"] if high < math.inf else []
     wanted = " ".join([kind, " and ".join(limits)]).strip()
     try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = math.nan
-    bad = isinstance(value, bool) or not math.isfinite(number) or not low <= number <= high
+        number = exact = float(value)  # type: ignore[arg-type]
+        if integer and hasattr(value, "__index__"):
+            # Whole numbers above 2**53 (seeds) must not lose digits on a way through floats.
+            exact = operator.index(value)
+    except (TypeError, ValueError, OverflowError):
+        number = exact = math.nan
+    # NumPy's truth values are called bool too, and are as little numbers as Python's.
+    bad = type(value).__name__ == "bool" or not math.isfinite(number) or not low <= number <= high
     if bad or (above is not None and number <= above) or (integer and number != int(number)):
         raise OptionError(f"{name} must be {wanted}, got {value!r}")
-    return int(number) if integer else number
+    return int(exact) if integer else number

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from emcog.boundaries.baselines import fixed, shuffled
+from emcog.boundaries.lengths import merge_short
 from emcog.boundaries.lexical import lexical
 from emcog.boundaries.peaks import peaks
-from emcog.boundaries.ranked import by_rank, take_ranked
+from emcog.boundaries.ranked import by_rank, cannot_be_had, place_apart, take_ranked
 from emcog.boundaries.threshold import running_scores
 from emcog.errors import OptionError
 
@@ -74,14 +75,29 @@ def _top(story: Story) -> np.ndarray:
 
 
 def _fixed(story: Story) -> np.ndarray:
-    n_events = len(_threshold(story)) if story.n_events is None else story.n_events
+    n_events = len(_as_told(story)) if story.n_events is None else story.n_events
     if n_events * story.min_event > len(story):
-        raise OptionError(f"n_events={n_events} cannot be had: the text has only {len(story)} tokens; ask for fewer")
-    return fixed(len(story), n_events)
+        raise cannot_be_had(n_events, len(story) // story.min_event)
+    return _kept(fixed(len(story), n_events), story)
 
 
 def _random(story: Story) -> np.ndarray:
-    return shuffled(_threshold(story), len(story), story.seed)
+    return _kept(shuffled(_as_told(story), len(story), story.seed), story)
+
+
+def _as_told(story: Story) -> np.ndarray:
+    """The starts that the threshold finds, where they will be put and without those that come too soon."""
+    starts = _threshold(story)
+    if story.landing is not None:
+        starts = np.union1d([0], story.landing[starts])
+    return merge_short(starts, len(story), story.min_event)
+
+
+def _kept(starts: np.ndarray, story: Story) -> np.ndarray:
+    """Starts where they will be put; none is lost there if `n_events` asks for so many."""
+    if story.n_events is None or story.landing is None:
+        return starts
+    return place_apart(starts, len(story), story.min_event, np.unique(story.landing))
 
 
 def _sentence(story: Story) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The K most promising places: boundaries taken in the order of a score, each keeping its distance from the others."""
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 
 import numpy as np
 
@@ -18,6 +18,8 @@ def take_ranked(
 ) -> np.ndarray:
     """Starts of exactly `n_events` events: 0 and the first places in `order` that keep events long enough.
 
+    A place is passed over, too, if with it there would be no room left for as many events as are wanted.
+
     Parameters
     ----------
     order : token indices, the most promising first.
@@ -30,17 +32,80 @@ def take_ranked(
     ------
     OptionError : there are not that many places.
     """
+    places = (order if landing is None else landing[order]).astype(np.int64)
+    taken = _take(places.tolist(), n_events, n, min_event)
+    if len(taken) - 1 < n_events:
+        allowed = np.unique(places)
+        room = _room(allowed, 0, n, min_event) + 1
+        if room < n_events:
+            raise cannot_be_had(n_events, room)
+        taken = _take(places.tolist(), n_events, n, min_event, allowed)
+    return np.array(taken[:-1], dtype=np.int64)
+
+
+def place_apart(starts: np.ndarray, n: int, min_event: int, allowed: np.ndarray) -> np.ndarray:
+    """As many starts as given, each at the nearest of the `allowed` places that leaves every event `min_event` tokens.
+
+    Parameters
+    ----------
+    starts : increasing, 0 first. n : tokens in the text.
+    allowed : increasing token indices.
+
+    Raises
+    ------
+    OptionError : there are not that many places.
+    """
+    allowed = allowed[(allowed >= min_event) & (allowed <= n - min_event)]
+    room = _room(allowed, 0, n, min_event) + 1
+    if room < len(starts):
+        raise cannot_be_had(len(starts), room)
+    # The latest that each may be, so that those after it still have room: found from the right.
+    latest, edge = [], n
+    for _ in starts[1:]:
+        edge = int(allowed[np.searchsorted(allowed, edge - min_event, side="right") - 1])
+        latest.append(edge)
+    placed = [0]
+    for start, last in zip(starts[1:].tolist(), reversed(latest), strict=True):
+        low = np.searchsorted(allowed, placed[-1] + min_event)
+        reach = allowed[low : np.searchsorted(allowed, last, side="right")]
+        placed.append(int(reach[np.argmin(np.abs(reach - start))]))
+    return np.array(placed, dtype=np.int64)
+
+
+def cannot_be_had(n_events: int, room: int) -> OptionError:
+    """The error that says how many events there is room for."""
+    return OptionError(
+        f"n_events={n_events} cannot be had: only {room} events fit this text with these settings; ask for fewer"
+    )
+
+
+def _take(places: list[int], n_events: int, n: int, min_event: int, allowed: np.ndarray | None = None) -> list[int]:
+    """The edges of events whose starts are taken from `places` in turn; with `allowed`, looking ahead."""
     taken = [0, n]
-    for place in order.tolist():
+    room = n_events - 1 if allowed is None else _room(allowed, 0, n, min_event)
+    for token in places:
         if len(taken) - 1 == n_events:
             break
-        token = place if landing is None else int(landing[place])
         k = bisect_left(taken, token)
-        if taken[k] != token and token - taken[k - 1] >= min_event and taken[k] - token >= min_event:
-            taken.insert(k, token)
-    if len(taken) - 1 < n_events:
-        raise OptionError(
-            f"n_events={n_events} cannot be had: only {len(taken) - 1} events fit this text with these settings; "
-            "ask for fewer"
-        )
-    return np.array(taken[:-1], dtype=np.int64)
+        left, right = taken[k - 1], taken[k]
+        if token == right or token - left < min_event or right - token < min_event:
+            continue
+        if allowed is not None:
+            parts = _room(allowed, left, token, min_event) + 1 + _room(allowed, token, right, min_event)
+            lost = _room(allowed, left, right, min_event) - parts
+            if room - lost < n_events - 1:
+                continue
+            room -= lost
+        insort(taken, token)
+    return taken
+
+
+def _room(allowed: np.ndarray, start: int, end: int, min_event: int) -> int:
+    """The most boundaries that fit between `start` and `end`, `min_event` from both and from each other."""
+    if min_event <= 1:
+        return int(np.searchsorted(allowed, end) - np.searchsorted(allowed, start, side="right"))
+    count, place = 0, int(np.searchsorted(allowed, start + min_event))
+    while place < len(allowed) and allowed[place] <= end - min_event:
+        count += 1
+        place = int(np.searchsorted(allowed, allowed[place] + min_event))
+    return count

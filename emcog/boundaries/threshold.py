@@ -5,7 +5,8 @@ import numpy as np
 MIN_SAMPLES = 32
 """Nothing is proposed before this many values have been seen: a deviation over fewer says little."""
 
-_BLOCK = 4096
+_BLOCK = 2**21
+"""Values held at once: windows of any length take the same memory."""
 
 
 def running_scores(signal: np.ndarray, window: int = 512) -> np.ndarray:
@@ -24,10 +25,12 @@ def running_scores(signal: np.ndarray, window: int = 512) -> np.ndarray:
     signal = np.asarray(signal, dtype=np.float64)
     n = len(signal)
     scores = np.full(n, np.nan)
+    window = min(window, max(n, 1))
     padded = np.concatenate([np.full(window, np.nan), signal])
+    rows = max(1, _BLOCK // window)
     # Two passes over every window, block by block: exact where one pass over running sums would cancel.
-    for start in range(0, n, _BLOCK):
-        stop = min(n, start + _BLOCK)
+    for start in range(0, n, rows):
+        stop = min(n, start + rows)
         before = np.lib.stride_tricks.sliding_window_view(padded[start : stop + window - 1], window)
         known = ~np.isnan(before)
         count = known.sum(axis=1)

@@ -94,9 +94,10 @@ def listen(
     n_vocabulary = lm.model.get_input_embeddings().weight.shape[0]
     if ids.min() < 0 or ids.max() >= n_vocabulary:
         raise DataError(f"token ids must lie in 0..{n_vocabulary - 1} for {lm.name}, got {ids.min()}..{ids.max()}")
-    n_local = int(check_number("n_local", n_local or min(1024, lm.limit), low=8, integer=True))
+    n_local = int(check_number("n_local", min(1024, lm.limit) if n_local is None else n_local, low=8, integer=True))
     n_init = int(check_number("n_init", n_init, low=0, integer=True))
-    chunk = int(check_number("chunk", chunk or min(512, max(64, 2**25 // n_vocabulary)), low=1, integer=True))
+    chunk = min(512, max(64, 2**25 // n_vocabulary)) if chunk is None else chunk
+    chunk = int(check_number("chunk", chunk, low=1, integer=True))
     settings = {"n_local": n_local, "n_init": n_init, "chunk": chunk}
 
     chunks = read_in_chunks(lm, ids, bos, n_init, n_local, chunk, on_keys is not None)

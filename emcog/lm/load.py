@@ -72,6 +72,8 @@ class LM:
     def encode(self, text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Token ids of a text and the spans of characters they stand for; no special token is added.
 
+        A special token's name in the text ("<|end|>") is text like any other.
+
         Returns
         -------
         token_ids, char_start, char_end : int64 arrays (n_tokens,). The spans tile the text: the first begins at 0, each
@@ -86,8 +88,9 @@ class LM:
                 f"the tokenizer of {self.name} gives no character offsets: use a model with a fast tokenizer"
             )
         encoded = self.tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False, return_attention_mask=False
-        )
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False, return_attention_mask=False,
+            split_special_tokens=True,
+        )  # fmt: skip
         ids = np.asarray(encoded["input_ids"], dtype=np.int64)
         if len(ids) == 0:
             raise ModelError(f"the tokenizer of {self.name} finds no token in this text")
@@ -126,7 +129,8 @@ def load_lm(
     if isinstance(name, LM):
         return name
     if isinstance(name, nn.Module):
-        return LM(name.eval(), tokenizer, type(name).__name__)
+        check_causal(name.eval(), type(name).__name__)
+        return LM(name, tokenizer, type(name).__name__)
     where = find_device(device)
     kind = DTYPES[check_choice("dtype", dtype, ["auto", *DTYPES])] if dtype != "auto" else None
     kind = kind or (torch.bfloat16 if where.type == "cuda" else torch.float32)
@@ -139,6 +143,7 @@ def load_lm(
         tokenizer = PreTrainedTokenizerFast.from_pretrained(EMBEDDED, local_files_only=True)
     else:
         model, tokenizer = _from_hub(label, kind, trust_remote_code)
+        check_causal(model, label)
     model = model.to(where).eval().requires_grad_(False)
     if where.type == "cpu" and kind != torch.float32:
         use_wide_products(model)
@@ -179,13 +184,26 @@ def _from_hub(name: str, dtype: torch.dtype, trust_remote_code: bool) -> tuple[A
     return model, tokenizer
 
 
+@torch.inference_mode()
+def check_causal(model: nn.Module, name: str) -> None:
+    """Raise a ModelError unless the model predicts tokens, each from those before it alone (which BERT does not)."""
+    if getattr(model, "get_output_embeddings", lambda: None)() is None:
+        raise ModelError(f"{name} predicts no tokens: give a causal language model, such as AutoModelForCausalLM loads")
+    embedding = model.get_input_embeddings().weight
+    first = len(embedding) // 2  # the ends of a vocabulary are where padding tokens are
+    pairs = torch.tensor([[first, first - 1], [first, 0]], device=embedding.device)
+    logits = model(input_ids=pairs, use_cache=False).logits[:, 0].float()
+    if (logits[0] - logits[1]).abs().max() > 0.01 * logits.std():
+        raise ModelError(f"{name} looks at the tokens to come: give a causal language model (GPT, Llama, ...)")
+
+
 def find_device(device: str) -> torch.device:
     """The device of that name, "auto" being a GPU where there is one; an OptionError if it cannot be used."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         found = torch.device(device)
-        torch.empty(1, device=found)
+        torch.zeros(1, device=found).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         usable = ["auto", "cpu", *(["cuda"] if torch.cuda.is_available() else [])]
         raise OptionError(f"device {device!r} cannot be used here: choose from {', '.join(usable)}") from error

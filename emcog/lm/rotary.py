@@ -5,6 +5,7 @@ attention function as they were before rotation. Both rotate them at positions o
 however long the text is.
 """
 
+import copy
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,8 @@ class Unrotated(nn.Module):
         self, x: torch.Tensor, position_ids: torch.Tensor, *args: object, **kwargs: object
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """cos = 1 and sin = 0 in the shapes and types that the model expects."""
-        cos, sin = self._original[0](x, position_ids, *args, **kwargs)
+        # Position 0 throughout: embeddings that adapt to long texts change themselves when they see a high one.
+        cos, sin = self._original[0](x, torch.zeros_like(position_ids), *args, **kwargs)
         return torch.ones_like(cos), torch.zeros_like(sin)
 
 
@@ -47,12 +49,16 @@ class Rotation:
     ----------
     decoder : the base model, with `rotary_emb` and `layers`; not inside `raw_rotary`.
     length : positions 0..length-1 are prepared.
+    context : tokens that are ever in sight at once. Embeddings whose frequencies depend on the length of a text
+        (dynamic NTK, LongRoPE) are asked for those of a text of this length.
     """
 
-    def __init__(self, decoder: nn.Module, length: int, device: torch.device, dtype: torch.dtype):
-        positions = torch.arange(length, device=device)[None]
+    def __init__(self, decoder: nn.Module, length: int, context: int, device: torch.device, dtype: torch.dtype):
+        # Only differences of positions matter, and only the highest position decides the frequencies.
+        positions = torch.arange(context - length, context, device=device)[None]
         like = torch.empty(1, 1, 1, device=device, dtype=dtype)
-        self.cos, self.sin = decoder.rotary_emb(like, positions)
+        # A copy, since such embeddings keep the frequencies that they were last asked for.
+        self.cos, self.sin = copy.deepcopy(decoder.rotary_emb)(like, positions)
         self._apply = sys.modules[type(decoder.layers[0].self_attn).__module__].apply_rotary_pos_emb
 
     def __call__(self, states: torch.Tensor, start: int) -> torch.Tensor:

@@ -201,7 +201,7 @@ def window_attention(model: nn.Module, cache: WindowCache, chunk: int) -> Iterat
     """
     decoder = model.get_decoder()
     before = decoder.config._attn_implementation
-    rotation = Rotation(decoder, cache.n_local + chunk, model.device, model.dtype)
+    rotation = Rotation(decoder, cache.n_local + chunk, cache.n_local, model.device, model.dtype)
     try:
         # The instance's own table, not the library-wide one: it can be taken back.
         ALL_ATTENTION_FUNCTIONS[NAME] = WindowAttention(cache, rotation)

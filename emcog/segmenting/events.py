@@ -14,17 +14,19 @@ def event_table(
     """The events that begin at `starts`, with the columns that `Segmentation` documents."""
     ends = np.append(starts[1:], len(tokens))
     owner = tokens["word_index"].to_numpy()
-    first, last = owner[starts], owner[ends - 1]
     words = transcript.words
+    first, last = owner[starts], owner[ends - 1]
+    # A word that has no token of its own (it shares one with the word before it) ends the event of that word.
+    end_word = np.maximum(last + 1, np.append(first[1:], len(words)))
     table = pd.DataFrame(
         {
             "event": np.arange(len(starts)),
             "onset_s": words["onset_s"].to_numpy()[first],
-            "offset_s": words["offset_s"].to_numpy()[last],
+            "offset_s": words["offset_s"].to_numpy()[end_word - 1],
             "start_token": starts,
             "end_token": ends,
             "start_word": first,
-            "end_word": last + 1,
+            "end_word": end_word,
             "n_tokens": ends - starts,
             "surprise": tokens[signal].to_numpy()[starts],
             "text": event_texts(tokens, starts, ends),

@@ -65,10 +65,11 @@ class SegmentSettings:
         for name, allowed in (("refine", REFINEMENTS), ("snap", SNAPS)):
             if getattr(self, name) is not None:
                 check_choice(name, getattr(self, name), allowed)
-        check_number("gamma", self.gamma)
+        # What is kept is what was checked: plain numbers, which JSON can hold, also where NumPy's were given.
+        object.__setattr__(self, "gamma", check_number("gamma", self.gamma))
         for name, low in (("window", 32), ("min_event", 1), ("seed", 0), ("n_events", 1), ("distance", 1)):
             if getattr(self, name) is not None:
-                check_number(name, getattr(self, name), low=low, integer=True)
+                object.__setattr__(self, name, check_number(name, getattr(self, name), low=low, integer=True))
         for name in ("layers", "heads", "levels"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, _whole_numbers(name, getattr(self, name)))
@@ -76,13 +77,14 @@ class SegmentSettings:
 
     def _check_together(self) -> None:
         if self.max_event is not None:
-            check_number("max_event", self.max_event, low=2 * self.min_event - 1, integer=True)
+            longest = check_number("max_event", self.max_event, low=2 * self.min_event - 1, integer=True)
+            object.__setattr__(self, "max_event", longest)
             if self.n_events is not None and self.propose != "optimal":
                 raise OptionError("max_event and n_events cannot both hold: splitting long events changes their number")
         if self.propose == "top" and self.n_events is None and self.levels is None:
             raise OptionError("propose='top' needs the number of events: give n_events (--n-events K)")
         if self.penalty is not None:
-            check_number("penalty", self.penalty, low=0)
+            object.__setattr__(self, "penalty", check_number("penalty", self.penalty, low=0))
             if self.propose != "optimal" or self.n_events is not None:
                 raise OptionError("penalty is for propose='optimal' without n_events: leave it out")
         if self.levels is not None:

@@ -1,0 +1,429 @@
+"""How fast emcog listens, beside plain transformers doing the same work, and what the command costs.
+
+    python analyses/bench_listening.py [--tokens 100000] [--text FILE] [--quick] [--write] [--out FOLDER]
+
+Everything is measured in one run. Listening and the plain passes take turns, a stretch of tokens each, so that whatever
+else the machine does hits them alike; what counts are the ratios within a turn. Writes report.csv, stretches.csv,
+alone.csv, processes.csv
+and report.md to results/bench_listening and, with --write, the tables into docs/listening.md.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from emcog.paths import data_folder
+
+# torch and transformers are imported inside functions: processes are measured first, from a small one.
+if TYPE_CHECKING:
+    import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+WINDOW, CHUNK = 1024, 512
+STRETCH = 8 * CHUNK
+STORY_WORDS = 1000
+DTYPES = ("float32", "bfloat16")
+BITS = 1.4426950408889634
+MARKS = "<!-- begin: bench_listening -->", "<!-- end: bench_listening -->"
+
+LAUNCHER = """
+import json, os, subprocess, sys, time
+start = time.perf_counter()
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(child.pid, 0)
+scale = 1 if sys.platform == "darwin" else 1024
+print(json.dumps([time.perf_counter() - start, usage.ru_maxrss * scale / 1e6, status]))
+"""
+
+
+class Plain:
+    """transformers' own reading of the same ids: chunks, the keys and values of the window kept, sdpa.
+
+    Parameters
+    ----------
+    model : a Llama, whose weights are shared.
+    way : "library" rebuilds it as a Mistral with sliding_window, whose cache and mask slide by themselves; "mask" keeps
+        the Llama, cuts the cache to the window and gives the band as a mask.
+    signals : "all" three, "surprisal" alone, or "none" (the forward pass up to the logits).
+    """
+
+    def __init__(self, model: Any, way: str, signals: str):
+        import torch
+        from transformers import DynamicCache, MistralConfig, MistralForCausalLM
+
+        self.way, self.signals, self.model = way, signals, model
+        if way == "library":
+            config = MistralConfig(**{**model.config.to_dict(), "sliding_window": WINDOW, "architectures": None})
+            with torch.device("meta"):
+                self.model = MistralForCausalLM(config)
+            self.model.model.rotary_emb = model.model.rotary_emb
+            self.model.load_state_dict(model.state_dict(), assign=True)
+            self.model.tie_weights()
+            self.model = self.model.eval().requires_grad_(False)
+            self.model.set_attn_implementation("sdpa")
+        self.cache = DynamicCache(config=self.model.config)
+        self.masks: dict[tuple[int, int], torch.Tensor] = {}
+        self.place = 0
+        self.carried: torch.Tensor | None = None
+
+    def read(self, ids: "torch.Tensor") -> list["torch.Tensor"]:
+        """Read a stretch (1-D ids on the model's device) after what was read before.
+
+        Returns
+        -------
+        Per chunk, the signals (3, n) in bits: surprisal, entropy, Bayesian surprise; (1, n) or (0,) if fewer are asked.
+        The rows belong to the tokens from the chunk's second on; the first is scored with the chunk before.
+        """
+        import torch
+
+        found = []
+        with torch.inference_mode():
+            for start in range(0, len(ids), CHUNK):
+                piece = ids[start : start + CHUNK]
+                logits = self._forward(piece)
+                found.append(self._reduce(logits, piece))
+        return found
+
+    def _forward(self, piece: "torch.Tensor") -> "torch.Tensor":
+        import torch
+
+        n = len(piece)
+        positions = torch.arange(self.place, self.place + n, device=piece.device)[None]
+        mask = None
+        if self.way == "mask":
+            mask = self._band(n, min(self.place, WINDOW - 1), piece.device)
+        logits = self.model(
+            input_ids=piece[None], position_ids=positions, attention_mask=mask, past_key_values=self.cache
+        ).logits[0]
+        self.place += n
+        if self.way == "mask":
+            for layer in self.cache.layers:
+                layer.keys, layer.values = layer.keys[:, :, 1 - WINDOW :], layer.values[:, :, 1 - WINDOW :]
+        return logits
+
+    def _band(self, n: int, past: int, device: Any) -> "torch.Tensor":
+        import torch
+
+        if (n, past) not in self.masks:
+            distance = torch.arange(past, past + n)[:, None] - torch.arange(past + n)[None]
+            seen = ((distance >= 0) & (distance < WINDOW)).to(device)
+            band = torch.zeros(seen.shape, dtype=self.model.dtype, device=device).masked_fill_(~seen, -torch.inf)
+            self.masks[n, past] = band[None, None]
+        return self.masks[n, past]
+
+    def _reduce(self, logits: "torch.Tensor", piece: "torch.Tensor") -> "torch.Tensor":
+        import torch
+
+        if self.signals == "none":
+            return logits[:0, 0]
+        log_p = logits.float().log_softmax(-1)
+        if self.carried is not None:
+            log_p = torch.cat([self.carried, log_p])
+        else:
+            piece = piece[1:]
+        self.carried = log_p[-1:]
+        before, after = log_p[:-1], log_p[1:]
+        surprisal = -before.gather(-1, piece[:, None])[:, 0]
+        if self.signals == "surprisal":
+            return surprisal[None] * BITS
+        p = log_p.exp()
+        entropy = -(p[:-1] * before).sum(-1)
+        bayesian = (p[1:] * (after - before)).sum(-1)
+        return torch.stack([surprisal, entropy, bayesian]) * BITS
+
+
+def run_processes(text: str, repeats: int) -> pd.DataFrame:
+    """Whole processes, in turns: imports alone, `emcog segment` on `text`, `emcog --help`.
+
+    Returns
+    -------
+    DataFrame: process, turn, seconds (wall), peak_mb (resident).
+    """
+    command = [sys.executable, "-c", "import sys; from emcog.cli import main; sys.exit(main())"]
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        story = Path(folder) / "story.txt"
+        story.write_text(text, encoding="utf-8")
+        work = {
+            "imports": [sys.executable, "-c", "import torch, transformers"],
+            "segment": [*command, "segment", str(story), "--out", folder],
+            "help": [*command, "--help"],
+        }
+        for turn in range(repeats + 1):
+            for name, arguments in work.items():
+                # A process starts with its parent's peak: the launcher, a few megabytes, stands between.
+                launched = subprocess.run(
+                    [sys.executable, "-c", LAUNCHER, *arguments], capture_output=True, text=True, check=True
+                )
+                seconds, peak, status = json.loads(launched.stdout)
+                if status:
+                    raise SystemExit(f"{name} failed: run it by hand: {' '.join(arguments)}")
+                if turn:  # the first finds cold files
+                    rows.append({"process": name, "turn": turn, "seconds": seconds, "peak_mb": peak})
+    return pd.DataFrame(rows)
+
+
+def run_alone(ids: np.ndarray, dtype: str, device: str) -> pd.DataFrame:
+    """Listening by itself.
+
+    Returns
+    -------
+    DataFrame, one row a stretch: dtype, tokens (read so far), seconds (of this stretch), resident_mb (anonymous memory
+    at its end).
+    """
+    from emcog.lm import listen, load_lm
+
+    lm = load_lm(device=device, dtype=dtype)
+    rows: list[dict[str, Any]] = []
+    mark = time.perf_counter()
+
+    def note(done: int, total: int) -> None:
+        nonlocal mark
+        if done % STRETCH == 0:
+            _synchronize(lm)
+            seconds = time.perf_counter() - mark
+            rows.append({"dtype": dtype, "tokens": done, "seconds": seconds, "resident_mb": _resident_mb()})
+            mark = time.perf_counter()
+
+    listen(ids, lm, n_local=WINDOW, chunk=CHUNK, progress=note)
+    return pd.DataFrame(rows)
+
+
+def run_in_turns(ids: np.ndarray, dtype: str, device: str, plain_every: int = 1) -> pd.DataFrame:
+    """Listening and plain passes in turns, a stretch each; the plain ones only in every `plain_every`th turn.
+
+    Returns
+    -------
+    DataFrame, one row a stretch and reader: dtype, reader, turn, seconds.
+    """
+    import torch
+    from transformers import LlamaForCausalLM
+
+    from emcog.lm import listen, load_lm
+    from emcog.lm.load import EMBEDDED
+
+    lm = load_lm(device=device, dtype=dtype)
+    # A copy of its own: with dtype bfloat16, emcog changes its model's layers where the processor needs it.
+    model = LlamaForCausalLM.from_pretrained(EMBEDDED, dtype=lm.model.dtype).to(lm.device).eval()
+    plain = {
+        "plain, all signals, sliding_window": Plain(model, "library", "all"),
+        "plain, all signals, band mask": Plain(model, "mask", "all"),
+        "plain, surprisal alone": Plain(model, "library", "surprisal"),
+        "plain, logits alone": Plain(model, "library", "none"),
+    }
+    on_device = torch.from_numpy(ids).to(lm.device)
+    for reader in plain.values():
+        reader.read(on_device[: 2 * WINDOW])
+    rows: list[dict[str, Any]] = []
+    turn, mark = 0, time.perf_counter()
+
+    def take_turns(done: int, total: int) -> None:
+        nonlocal turn, mark
+        if done % STRETCH:
+            return
+        _synchronize(lm)
+        rows.append({"dtype": dtype, "reader": "listen", "turn": turn, "seconds": time.perf_counter() - mark})
+        if turn and turn % plain_every == 0:  # in turn 0 the window fills
+            for name, reader in plain.items():
+                start = time.perf_counter()
+                reader.read(on_device[done - STRETCH : done])
+                _synchronize(lm)
+                rows.append({"dtype": dtype, "reader": name, "turn": turn, "seconds": time.perf_counter() - start})
+        turn += 1
+        mark = time.perf_counter()
+
+    listen(ids, lm, n_local=WINDOW, chunk=CHUNK, progress=take_turns)
+    table = pd.DataFrame(rows)
+    return table[table["turn"] > 0].reset_index(drop=True)
+
+
+def difference_in_bits(ids: np.ndarray) -> float:
+    """Largest difference between listening (without initial tokens that stay) and each plain pass, float32."""
+    import torch
+
+    from emcog.lm import listen, load_lm
+
+    lm = load_lm(device="cpu", dtype="float32")
+    ours = listen(ids, lm, n_local=WINDOW, n_init=0, chunk=CHUNK).tokens
+    columns = ["surprisal", "entropy", "bayesian_surprise"]
+    worst = 0.0
+    for way in ("library", "mask"):
+        theirs = torch.cat(Plain(lm.model, way, "all").read(torch.from_numpy(ids)), dim=1).T.numpy()
+        # The last token's Bayesian surprise needs a token after it: the plain pass has its distribution all the same.
+        gap = np.abs(ours[columns].to_numpy()[1:] - theirs)[:-1]
+        worst = max(worst, float(gap.max()))
+    return worst
+
+
+def _synchronize(lm: Any) -> None:
+    if lm.device.type == "cuda":
+        import torch
+
+        torch.cuda.synchronize()
+
+
+def _resident_mb() -> float:
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon")), float("nan"))
+
+
+def summarize(processes: pd.DataFrame, alone: pd.DataFrame, turns: pd.DataFrame, worst_bits: float) -> pd.DataFrame:
+    """One row a measurement.
+
+    Returns
+    -------
+    DataFrame: subject, measure, value (median), low and high (quartiles), unit, n (stretches or processes), bound
+    (empty where nothing is promised), holds.
+    """
+    rows: list[dict[str, Any]] = []
+
+    def add(subject: str, measure: str, values: Any, unit: str, bound: str = "") -> None:
+        low, value, high = np.quantile(np.asarray(values, dtype=float), [0.25, 0.5, 0.75])
+        kept = {">=": value >= float(bound[3:]), "<=": value <= float(bound[3:])}[bound[:2]] if bound else None
+        rows.append({"subject": subject, "measure": measure, "value": value, "low": low, "high": high, "unit": unit,
+                     "n": len(values), "bound": bound, "holds": kept})  # fmt: skip
+
+    for dtype, table in turns.groupby("dtype", sort=False):
+        wide = table.pivot(index="turn", columns="reader", values="seconds")
+        readers = [reader for reader in table["reader"].unique() if reader != "listen"]
+        for reader in ["listen", *readers]:
+            add(f"{reader}, {dtype}", "speed, in turns", STRETCH / wide[reader].dropna(), "tokens/s")
+        for reader in readers:
+            ratio = (wide[reader] / wide["listen"]).dropna()
+            bound = ">= 1" if "all signals" in reader else ""
+            add(f"listen against {reader}, {dtype}", "speed ratio", ratio, "", bound)
+    for dtype, table in alone.groupby("dtype", sort=False):
+        steady, subject = table.iloc[1:], f"listen by itself, {dtype}"
+        speed = STRETCH / steady["seconds"]
+        add(subject, "speed", speed, "tokens/s", ">= 3000" if dtype == "bfloat16" else "")
+        half = len(steady) // 2
+        growth = steady["resident_mb"][half:].median() - steady["resident_mb"][:half].median()
+        add(subject, "memory, second half less first", [growth], "MB", "<= 8")
+    add("listen against plain, float32", "largest difference of a signal", [worst_bits], "bits", "<= 1e-3")
+    times = processes.pivot(index="turn", columns="process", values="seconds")
+    peaks = processes.pivot(index="turn", columns="process", values="peak_mb")
+    story = f"emcog segment, {STORY_WORDS:,} words"
+    add("import torch, transformers", "time", times["imports"], "s")
+    add(story, "time", times["segment"], "s", "<= 9")
+    add(story, "time beyond the imports", times["segment"] - times["imports"], "s", "<= 3")
+    add(story, "peak memory", peaks["segment"], "MB", "<= 1500")
+    add("emcog --help", "time", times["help"], "s", "<= 0.5")
+    return pd.DataFrame(rows)
+
+
+def circumstances(n_tokens: int) -> dict[str, str]:
+    """Where and with what this was measured."""
+    import torch
+
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    git = ["git", "-C", str(ROOT)]
+    try:
+        commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+        changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True)
+        version = commit.stdout.strip() + (" with changes" if changed.stdout.strip() else "")
+    except (OSError, subprocess.CalledProcessError):
+        version = "unknown"
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "processor": f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
+        f"{torch.get_num_threads()} threads, bfloat16 arithmetic: "
+        + ("yes" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "no"),
+        "versions": ", ".join(f"{name} {metadata.version(name)}" for name in ("emcog", "torch", "transformers")),
+        "commit": version,
+        "text": f"{n_tokens:,} tokens, window {WINDOW:,}, chunks of {CHUNK}, stretches of {STRETCH:,}",
+    }
+
+
+def markdown(table: pd.DataFrame, told: dict[str, str]) -> str:
+    """The report as two Markdown tables."""
+
+    def number(value: float) -> str:
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+    lines = ["| | |", "|---|---|", *[f"| {key} | {value} |" for key, value in told.items()], ""]
+    lines += ["| what | measure | median | quartiles | n | promised |", "|---|---|---|---|---|---|"]
+    for row in table.itertuples():
+        spread = f"{number(row.low)} to {number(row.high)}" if row.n > 1 else ""
+        kept = f"{row.bound} {row.unit}: {'kept' if row.holds else 'NOT kept'}" if row.bound else ""
+        lines.append(
+            f"| {row.subject} | {row.measure} | {number(row.value)} {row.unit} | {spread} | {row.n} | {kept} |"
+        )
+    return "\n".join(lines).replace("  ", " ").replace(" : ", ": ") + "\n"
+
+
+def write_between_marks(page: Path, content: str) -> None:
+    """Replace what stands between the marks in a page."""
+    text = page.read_text(encoding="utf-8")
+    before, rest = text.split(MARKS[0])
+    _, after = rest.split(MARKS[1])
+    page.write_text(f"{before}{MARKS[0]}\n{content}{MARKS[1]}{after}", encoding="utf-8")
+
+
+def run(text: str, n_tokens: int, repeats: int, device: str = "cpu", plain_every: int = 1) -> dict[str, pd.DataFrame]:
+    """Measure everything.
+
+    Parameters
+    ----------
+    text : repeated to `n_tokens` tokens, at least three stretches; its first words, repeated, are what is segmented.
+    n_tokens : of the long text.
+    repeats : processes of each kind.
+    device : of the models.
+    plain_every : in bfloat16, plain passes are read in so many turns only (they crawl on some processors).
+
+    Returns
+    -------
+    Tables by name: report, stretches, alone, processes.
+    """
+    words = np.resize(np.array(text.split()), STORY_WORDS)
+    processes = run_processes(" ".join(words), repeats)
+    from emcog.lm import load_lm
+
+    ids = np.resize(load_lm(device="cpu").encode(text)[0], n_tokens)
+    worst = difference_in_bits(ids[: 3 * STRETCH])
+    alone = pd.concat([run_alone(ids, dtype, device) for dtype in DTYPES])
+    every = {"float32": 1, "bfloat16": plain_every}
+    turns = pd.concat([run_in_turns(ids, dtype, device, every[dtype]) for dtype in DTYPES])
+    report = summarize(processes, alone, turns, worst)
+    return {"report": report, "stretches": turns, "alone": alone, "processes": processes}
+
+
+def main() -> None:
+    """Measure, print, and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tokens", type=int, default=100_000)
+    parser.add_argument("--text", type=Path, help="default: the demo story, repeated")
+    parser.add_argument("--quick", action="store_true", help=f"{4 * STRETCH:,} tokens, one process of each kind")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/listening.md")
+    parser.add_argument("--out", type=Path, default=Path("results/bench_listening"))
+    given = parser.parse_args()
+    story = given.text or data_folder("datasets") / "demo" / "late_letter.txt"
+    n_tokens = 4 * STRETCH if given.quick else max(given.tokens, 4 * STRETCH)
+    tables = run(story.read_text("utf-8"), n_tokens, 1 if given.quick else 5, given.device, 1 if given.quick else 6)
+    given.out.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.to_csv(given.out / f"{name}.csv", index=False)
+    page = markdown(tables["report"], circumstances(n_tokens))
+    (given.out / "report.md").write_text(page, encoding="utf-8")
+    print(page)
+    if given.write:
+        write_between_marks(ROOT / "docs" / "listening.md", page)
+
+
+if __name__ == "__main__":
+    main()
