@@ -133,9 +133,9 @@ def page_block(table: pd.DataFrame) -> str:
     easy = table[(table.noise == "easy") & (table.method == "optimal")].recall.min()
     said = (
         f"F1 within {first.tolerance} tokens, mean over {first.n_texts} texts with {first.n_boundaries} true "
-        f"boundaries in all; jitter up to {first.jitter_tokens} tokens, after the true boundary (late) or to both sides; seed "
-        f"{first.seed}. {losses(table)} In the easy case the optimum of modularity recovers {easy:.1%} of the "
-        "boundaries."
+        f"boundaries in all; jitter up to {first.jitter_tokens} tokens, after the true boundary (late) or to both "
+        f"sides; seed {first.seed}. {losses(table)} In the easy case the optimum of modularity recovers "
+        f"{easy:.1%} of the boundaries."
     )
     return f"{markdown_table(wide(table).reset_index())}\n\n{said}\n\n{measured_on()}"
 

@@ -40,7 +40,7 @@ def test_the_public_name_is_the_function_also_after_its_module_was_imported():
     [
         {"propose": "optimal", "n_events": 5},
         {"propose": "optimal", "kind": "correlation"},
-        {"propose": "top", "n_events": 5, "half_life": 3},
+        {"propose": "top", "n_events": 5, "half_life": 3, "min_event": 5},
         {"propose": "peaks", "n_events": 5, "half_life": 3},
         {"min_event": 5, "gamma": 5, "half_life": 3},
         {"min_event": 5, "gamma": 5, "half_life": 3, "distance_kind": "correlation", "refine": "modularity"},
@@ -202,7 +202,9 @@ def test_degenerate_series_get_the_obvious_answer_and_a_note():
     equal = segment_features(np.ones((60, 3)), refine="modularity")
     assert equal.boundaries.tolist() == [0]
     assert "no positive weight" not in equal.note
-    zero = segment_features(np.zeros((60, 3)), propose="fixed", n_events=3, refine="conductance", distance_kind="cosine")
+    zero = segment_features(
+        np.zeros((60, 3)), propose="fixed", n_events=3, refine="conductance", distance_kind="cosine"
+    )
     assert zero.boundaries.tolist() == [0, 20, 40]
     assert "no positive weight" in zero.note
     assert "59 more rows" in zero.note

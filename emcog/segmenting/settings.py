@@ -68,7 +68,7 @@ class SegmentSettings:
         # What is kept is what was checked: plain numbers, which JSON can hold, also where NumPy's were given.
         object.__setattr__(self, "gamma", check_number("gamma", self.gamma))
         for name, low in (("window", 32), ("min_event", 1), ("seed", 0), ("n_events", 1), ("distance", 1)):
-            if getattr(self, name) is not None:
+            if name not in ("n_events", "distance") or getattr(self, name) is not None:
                 object.__setattr__(self, name, check_number(name, getattr(self, name), low=low, integer=True))
         for name in ("layers", "heads", "levels"):
             if getattr(self, name) is not None:

@@ -60,9 +60,15 @@ def test_f1_counts_each_boundary_once_and_never_0(planted):
 
 @pytest.mark.parametrize("name", ["planted_boundaries", "bench_graph"])
 def test_the_scripts_write_their_tables(name, tmp_path, monkeypatch, capsys):
-    out = tmp_path / "deep" / "table.csv"
-    monkeypatch.setattr(sys, "argv", [name, "--quick", "--out", str(out)])
-    load(name).main()
+    out, page = tmp_path / "deep" / "table.csv", tmp_path / "page.md"
+    block = {"planted_boundaries": "planted", "bench_graph": "bench"}[name]
+    page.write_text(f"<!-- begin {block}: here -->\n<!-- end {block} -->")
+    monkeypatch.setattr(sys, "argv", [name, "--quick", "--write", "--out", str(out)])
+    module = load(name)
+    monkeypatch.setattr(module, "docs_page", lambda name: page)
+    module.main()
+    assert page.read_text().count("\n| ") > 8
+    assert "Measured on" in page.read_text()
     written = pd.read_csv(out)
     assert len(written) > 10
     assert len(capsys.readouterr().out.splitlines()) > 8

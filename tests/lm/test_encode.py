@@ -1,5 +1,7 @@
 """Tokens and the characters they stand for: the spans of any text tile it, in the embedded tokenizer above all."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,13 +26,21 @@ def check(lm, text):
 @settings(max_examples=200)
 @given(texts)
 def test_spans_tile_any_text(embedded, text):
-    check(embedded, text)
+    try:
+        check(embedded, text)
+    except ModelError:
+        assert all(unicodedata.category(c) == "Cf" for c in text)  # nothing but marks that are not seen
+
+
+def test_a_text_of_nothing_to_be_seen_has_no_tokens(embedded):
+    with pytest.raises(ModelError, match="no token"):
+        embedded.encode("\u200b\u200b")
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "", "a", " ", "\n", "  leading", "trailing  \n\n", "one\r\ntwo\r\n\r\nthree", "\u200b\u200b", "😀", "漢字漢字",
+        "", "a", " ", "\n", "  leading", "trailing  \n\n", "one\r\ntwo\r\n\r\nthree", "\u200bzero\u200b width\u200b", "😀", "漢字漢字",
         "e\u0301te\u0301", "👩\u200d👩\u200d👧🏽", "\ufeffBOM", "a\u00a0b", "“Hm…” — ‘no’", "\U0010ffff", "x" * 3000, "i\u0307İ",
     ],
 )  # fmt: skip
