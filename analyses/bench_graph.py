@@ -113,7 +113,7 @@ def page_block(table: pd.DataFrame, seed: int) -> str:
     ]
     shown["holds"] = table.holds.map({True: "yes", False: "NO"}).fillna("")
     shown["carried tokens"] = table.carried_tokens.map("{:.0f}".format, na_action="ignore").fillna("")
-    said = f"Wall times, each the best of several. Seed {seed}."
+    said = f"Wall times, each the best of several; on the fly, of one pass. Seed {seed}."
     return f"{markdown_table(shown)}\n\n{said}\n\n{measured_on()}"
 
 

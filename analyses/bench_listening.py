@@ -4,39 +4,54 @@
 
 Everything is measured in one run. Listening and the plain passes take turns, a stretch of tokens each, so that whatever
 else the machine does hits them alike; what counts are the ratios within a turn. Writes report.csv, stretches.csv,
-alone.csv, processes.csv
-and report.md to results/bench_listening and, with --write, the tables into docs/listening.md.
+alone.csv, processes.csv and report.md to results/bench_listening and, with --write, the table into docs/listening.md.
 """
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from emcog.pages import docs_page, fill, measured_on
 from emcog.paths import data_folder
 
 # torch and transformers are imported inside functions: processes are measured first, from a small one.
 if TYPE_CHECKING:
     import torch
 
-ROOT = Path(__file__).resolve().parents[1]
 WINDOW, CHUNK = 1024, 512
-STRETCH = 8 * CHUNK
 STORY_WORDS = 1000
 DTYPES = ("float32", "bfloat16")
 BITS = 1.4426950408889634
-MARKS = "<!-- begin: bench_listening -->", "<!-- end: bench_listening -->"
+
+
+class Size(NamedTuple):
+    """How much is measured.
+
+    Attributes
+    ----------
+    tokens : of the long text.
+    stretch : tokens a turn, a multiple of CHUNK.
+    plain_every : in bfloat16, plain passes are read in so many turns only: without the instructions they crawl.
+    processes : of each kind.
+    """
+
+    tokens: int
+    stretch: int
+    plain_every: int
+    processes: int
+
+
+FULL = Size(tokens=100_000, stretch=8 * CHUNK, plain_every=6, processes=5)
+QUICK = Size(tokens=8 * CHUNK, stretch=CHUNK, plain_every=5, processes=1)
 
 LAUNCHER = """
 import json, os, subprocess, sys, time
@@ -175,7 +190,7 @@ def run_processes(text: str, repeats: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def run_alone(ids: np.ndarray, dtype: str, device: str) -> pd.DataFrame:
+def run_alone(ids: np.ndarray, dtype: str, device: str, stretch: int) -> pd.DataFrame:
     """Listening by itself.
 
     Returns
@@ -191,7 +206,7 @@ def run_alone(ids: np.ndarray, dtype: str, device: str) -> pd.DataFrame:
 
     def note(done: int, total: int) -> None:
         nonlocal mark
-        if done % STRETCH == 0:
+        if done % stretch == 0:
             _synchronize(lm)
             seconds = time.perf_counter() - mark
             rows.append({"dtype": dtype, "tokens": done, "seconds": seconds, "resident_mb": _resident_mb()})
@@ -201,8 +216,8 @@ def run_alone(ids: np.ndarray, dtype: str, device: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def run_in_turns(ids: np.ndarray, dtype: str, device: str, plain_every: int = 1) -> pd.DataFrame:
-    """Listening and plain passes in turns, a stretch each; the plain ones only in every `plain_every`th turn.
+def run_in_turns(ids: np.ndarray, dtype: str, device: str, size: Size) -> pd.DataFrame:
+    """Listening and plain passes in turns, a stretch each.
 
     Returns
     -------
@@ -225,20 +240,21 @@ def run_in_turns(ids: np.ndarray, dtype: str, device: str, plain_every: int = 1)
     }
     on_device = torch.from_numpy(ids).to(lm.device)
     for reader in plain.values():
-        reader.read(on_device[: 2 * WINDOW])
+        reader.read(on_device[:WINDOW])
     rows: list[dict[str, Any]] = []
+    every = size.plain_every if dtype == "bfloat16" else 1
     turn, mark = 0, time.perf_counter()
 
     def take_turns(done: int, total: int) -> None:
         nonlocal turn, mark
-        if done % STRETCH:
+        if done % size.stretch:
             return
         _synchronize(lm)
         rows.append({"dtype": dtype, "reader": "listen", "turn": turn, "seconds": time.perf_counter() - mark})
-        if turn and turn % plain_every == 0:  # in turn 0 the window fills
+        if turn and turn % every == 0:  # in turn 0 the window fills
             for name, reader in plain.items():
                 start = time.perf_counter()
-                reader.read(on_device[done - STRETCH : done])
+                reader.read(on_device[done - size.stretch : done])
                 _synchronize(lm)
                 rows.append({"dtype": dtype, "reader": name, "turn": turn, "seconds": time.perf_counter() - start})
         turn += 1
@@ -280,7 +296,9 @@ def _resident_mb() -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon")), float("nan"))
 
 
-def summarize(processes: pd.DataFrame, alone: pd.DataFrame, turns: pd.DataFrame, worst_bits: float) -> pd.DataFrame:
+def summarize(
+    processes: pd.DataFrame, alone: pd.DataFrame, turns: pd.DataFrame, worst_bits: float, stretch: int
+) -> pd.DataFrame:
     """One row a measurement.
 
     Returns
@@ -300,14 +318,14 @@ def summarize(processes: pd.DataFrame, alone: pd.DataFrame, turns: pd.DataFrame,
         wide = table.pivot(index="turn", columns="reader", values="seconds")
         readers = [reader for reader in table["reader"].unique() if reader != "listen"]
         for reader in ["listen", *readers]:
-            add(f"{reader}, {dtype}", "speed, in turns", STRETCH / wide[reader].dropna(), "tokens/s")
+            add(f"{reader}, {dtype}", "speed, in turns", stretch / wide[reader].dropna(), "tokens/s")
         for reader in readers:
             ratio = (wide[reader] / wide["listen"]).dropna()
             bound = ">= 1" if "all signals" in reader else ""
             add(f"listen against {reader}, {dtype}", "speed ratio", ratio, "", bound)
     for dtype, table in alone.groupby("dtype", sort=False):
         steady, subject = table.iloc[1:], f"listen by itself, {dtype}"
-        speed = STRETCH / steady["seconds"]
+        speed = stretch / steady["seconds"]
         add(subject, "speed", speed, "tokens/s", ">= 3000" if dtype == "bfloat16" else "")
         half = len(steady) // 2
         growth = steady["resident_mb"][half:].median() - steady["resident_mb"][:half].median()
@@ -324,105 +342,69 @@ def summarize(processes: pd.DataFrame, alone: pd.DataFrame, turns: pd.DataFrame,
     return pd.DataFrame(rows)
 
 
-def circumstances(n_tokens: int) -> dict[str, str]:
-    """Where and with what this was measured."""
-    import torch
-
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    git = ["git", "-C", str(ROOT)]
-    try:
-        commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
-        changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True)
-        version = commit.stdout.strip() + (" with changes" if changed.stdout.strip() else "")
-    except (OSError, subprocess.CalledProcessError):
-        version = "unknown"
-    return {
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "processor": f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
-        f"{torch.get_num_threads()} threads, bfloat16 arithmetic: "
-        + ("yes" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "no"),
-        "versions": ", ".join(f"{name} {metadata.version(name)}" for name in ("emcog", "torch", "transformers")),
-        "commit": version,
-        "text": f"{n_tokens:,} tokens, window {WINDOW:,}, chunks of {CHUNK}, stretches of {STRETCH:,}",
-    }
-
-
-def markdown(table: pd.DataFrame, told: dict[str, str]) -> str:
-    """The report as two Markdown tables."""
+def markdown(table: pd.DataFrame, size: Size) -> str:
+    """The report as a Markdown table, with the circumstances below it."""
 
     def number(value: float) -> str:
         return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
-    lines = ["| | |", "|---|---|", *[f"| {key} | {value} |" for key, value in told.items()], ""]
-    lines += ["| what | measure | median | quartiles | n | promised |", "|---|---|---|---|---|---|"]
+    lines = ["| what | measure | median | quartiles | n | promised |", "| --- | --- | --- | --- | --- | --- |"]
     for row in table.itertuples():
         spread = f"{number(row.low)} to {number(row.high)}" if row.n > 1 else ""
-        kept = f"{row.bound} {row.unit}: {'kept' if row.holds else 'NOT kept'}" if row.bound else ""
-        lines.append(
-            f"| {row.subject} | {row.measure} | {number(row.value)} {row.unit} | {spread} | {row.n} | {kept} |"
-        )
-    return "\n".join(lines).replace("  ", " ").replace(" : ", ": ") + "\n"
+        kept = f"{row.bound} {row.unit}".strip() + (", kept" if row.holds else ", NOT kept") if row.bound else ""
+        value = f"{number(row.value)} {row.unit}".strip()
+        lines.append(f"| {row.subject} | {row.measure} | {value} | {spread} | {row.n} | {kept} |")
+    import torch
+
+    native = "" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "no "
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "transformers"))
+    lines += [
+        "",
+        f"{size.tokens:,} tokens, window {WINDOW:,}, chunks of {CHUNK}, stretches of {size.stretch:,}; {versions}; "
+        f"{torch.get_num_threads()} threads; {native}bfloat16 arithmetic in the processor. {measured_on()}",
+    ]
+    return "\n".join(lines)
 
 
-def write_between_marks(page: Path, content: str) -> None:
-    """Replace what stands between the marks in a page."""
-    text = page.read_text(encoding="utf-8")
-    before, rest = text.split(MARKS[0])
-    _, after = rest.split(MARKS[1])
-    page.write_text(f"{before}{MARKS[0]}\n{content}{MARKS[1]}{after}", encoding="utf-8")
-
-
-def run(text: str, n_tokens: int, repeats: int, device: str = "cpu", plain_every: int = 1) -> dict[str, pd.DataFrame]:
-    """Measure everything.
-
-    Parameters
-    ----------
-    text : repeated to `n_tokens` tokens, at least three stretches; its first words, repeated, are what is segmented.
-    n_tokens : of the long text.
-    repeats : processes of each kind.
-    device : of the models.
-    plain_every : in bfloat16, plain passes are read in so many turns only (they crawl on some processors).
+def run(text: str, size: Size, device: str = "cpu") -> dict[str, pd.DataFrame]:
+    """Measure everything; `text` is repeated to `size.tokens` tokens, and its words to those of a short story.
 
     Returns
     -------
-    Tables by name: report, stretches, alone, processes.
+    Tables by name: report (see `summarize`), stretches, alone, processes.
     """
-    words = np.resize(np.array(text.split()), STORY_WORDS)
-    processes = run_processes(" ".join(words), repeats)
+    processes = run_processes(" ".join(np.resize(np.array(text.split()), STORY_WORDS)), size.processes)
     from emcog.lm import load_lm
 
-    ids = np.resize(load_lm(device="cpu").encode(text)[0], n_tokens)
-    worst = difference_in_bits(ids[: 3 * STRETCH])
-    alone = pd.concat([run_alone(ids, dtype, device) for dtype in DTYPES])
-    every = {"float32": 1, "bfloat16": plain_every}
-    turns = pd.concat([run_in_turns(ids, dtype, device, every[dtype]) for dtype in DTYPES])
-    report = summarize(processes, alone, turns, worst)
+    ids = np.resize(load_lm(device="cpu").encode(text)[0], size.tokens)
+    worst = difference_in_bits(ids[: 4 * WINDOW])
+    alone = pd.concat([run_alone(ids, dtype, device, size.stretch) for dtype in DTYPES])
+    turns = pd.concat([run_in_turns(ids, dtype, device, size) for dtype in DTYPES])
+    report = summarize(processes, alone, turns, worst, size.stretch)
     return {"report": report, "stretches": turns, "alone": alone, "processes": processes}
 
 
 def main() -> None:
     """Measure, print, and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tokens", type=int, default=100_000)
+    parser.add_argument("--tokens", type=int, default=FULL.tokens)
     parser.add_argument("--text", type=Path, help="default: the demo story, repeated")
-    parser.add_argument("--quick", action="store_true", help=f"{4 * STRETCH:,} tokens, one process of each kind")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK.tokens:,} tokens, to see that it runs")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/listening.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/listening.md")
     parser.add_argument("--out", type=Path, default=Path("results/bench_listening"))
     given = parser.parse_args()
     story = given.text or data_folder("datasets") / "demo" / "late_letter.txt"
-    n_tokens = 4 * STRETCH if given.quick else max(given.tokens, 4 * STRETCH)
-    tables = run(story.read_text("utf-8"), n_tokens, 1 if given.quick else 5, given.device, 1 if given.quick else 6)
+    size = QUICK if given.quick else FULL._replace(tokens=max(given.tokens, 8 * FULL.stretch))
+    tables = run(story.read_text("utf-8"), size, given.device)
     given.out.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         table.to_csv(given.out / f"{name}.csv", index=False)
-    page = markdown(tables["report"], circumstances(n_tokens))
-    (given.out / "report.md").write_text(page, encoding="utf-8")
+    page = markdown(tables["report"], size)
+    (given.out / "report.md").write_text(page + "\n", encoding="utf-8")
     print(page)
     if given.write:
-        write_between_marks(ROOT / "docs" / "listening.md", page)
+        fill(docs_page("listening.md"), "listening", page)
 
 
 if __name__ == "__main__":

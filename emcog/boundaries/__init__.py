@@ -7,7 +7,7 @@ from emcog.boundaries.proposals import PROPOSALS, Story, propose
 from emcog.boundaries.ranked import by_rank, take_ranked
 from emcog.boundaries.refinement import refine
 from emcog.boundaries.threshold import running_scores, threshold
-from emcog.boundaries.units import nearest, sentence_characters, tokens_at, word_tokens
+from emcog.boundaries.units import nearest, sentence_characters, sentence_tokens, word_tokens
 
 __all__ = [
     "PROPOSALS",
@@ -21,10 +21,10 @@ __all__ = [
     "refine",
     "running_scores",
     "sentence_characters",
+    "sentence_tokens",
     "shuffled",
     "split_long",
     "take_ranked",
     "threshold",
-    "tokens_at",
     "word_tokens",
 ]

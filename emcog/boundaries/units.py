@@ -20,9 +20,23 @@ def word_tokens(word_index: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.diff(word_index, prepend=-2) != 0)
 
 
-def tokens_at(characters: np.ndarray, char_end: np.ndarray) -> np.ndarray:
-    """The token that holds each character (spans tile the text). int64 array without repeats."""
-    return np.unique(np.searchsorted(char_end, characters, side="right"))
+def sentence_tokens(text: str, char_end: np.ndarray) -> np.ndarray:
+    """First token of each sentence; white space before a sentence goes with it, as it goes with the word after it.
+
+    Parameters
+    ----------
+    char_end : int64 array (n_tokens,), where each token's span of characters ends; the spans tile the text.
+
+    Returns
+    -------
+    int64 array, increasing.
+    """
+    first = sentence_characters(text)
+    space = np.array([len(text[:at].rstrip()) if text[at - 1 : at].isspace() else at for at in first], dtype=np.int64)
+    token = np.searchsorted(char_end, space, side="right")
+    # A token that holds the end of the sentence before as well stays with that one.
+    shared = np.where(token > 0, char_end[token - 1], 0) < space
+    return np.unique(np.where(shared, np.searchsorted(char_end, first, side="right"), token))
 
 
 def nearest(places: np.ndarray, n: int) -> np.ndarray:

@@ -14,9 +14,8 @@ from emcog.boundaries import (
     merge_short,
     nearest,
     propose,
-    sentence_characters,
+    sentence_tokens,
     split_long,
-    tokens_at,
     word_tokens,
 )
 from emcog.errors import OptionError
@@ -185,7 +184,7 @@ def _places(transcript: Transcript, listening: Listening, settings: SegmentSetti
 
 
 def _sentences(transcript: Transcript, listening: Listening) -> np.ndarray:
-    return tokens_at(sentence_characters(transcript.text), listening["char_end"].to_numpy())
+    return sentence_tokens(transcript.text, listening["char_end"].to_numpy())
 
 
 def _provenance(transcript: Transcript, listening: Listening, settings: SegmentSettings, lm: LM) -> dict[str, Any]:

@@ -83,6 +83,6 @@ def test_the_script_fills_its_page(fmri, tmp_path, monkeypatch, capsys):
     fmri.main()
     text = page.read_text()
     assert text.count("Measured on") == 1
-    assert len(pd.read_csv(out)) == text.count("\n| ") - 1 == 21
+    assert len(pd.read_csv(out)) == text.count("\n| ") - 2 == 21
     assert "found = segment_features(rows, seconds" in text
     assert "true onsets: [" in text

@@ -13,9 +13,9 @@ from emcog.errors import OptionError
 
 
 def possible(allowed, n, n_events, min_event):
-    """Whether n_events events fit, tried out: every choice of starts."""
-    return any(
-        np.diff([0, *starts, n]).min() >= max(min_event, 1)
+    """Whether n_events events fit, tried out: every choice of starts. One always does, however short the text."""
+    return n_events == 1 or any(
+        np.diff([0, *starts, n]).min() >= min_event
         for starts in combinations([a for a in allowed if 0 < a < n], n_events - 1)
     )
 
@@ -44,7 +44,7 @@ def test_a_place_that_leaves_too_little_room_is_passed_over():
     assert take_ranked(np.array([4, 5, 3, 6, 2]), 3, 9, 3).tolist() == [0, 3, 6]
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     n=st.integers(1, 12), n_events=st.integers(1, 6), min_event=st.integers(1, 4),
     order=st.permutations(range(12)), kept=st.integers(0, 12), step=st.sampled_from([None, 2, 3]),
@@ -63,7 +63,7 @@ def test_exactly_as_many_as_asked_for_or_an_error(n, n_events, min_event, order,
             take_ranked(order, n_events, n, min_event, landing)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     n=st.integers(1, 14), min_event=st.integers(1, 3), allowed=st.sets(st.integers(0, 13)),
     starts=st.sets(st.integers(1, 13), max_size=5),

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emcog.boundaries import nearest, sentence_characters, tokens_at, word_tokens
+from emcog.boundaries import nearest, sentence_characters, sentence_tokens, word_tokens
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,26 @@ def test_word_tokens():
     assert word_tokens(np.array([-1, -1])).tolist() == [0]
 
 
-def test_tokens_at():
-    ends = np.array([3, 5, 5, 5, 9])  # the third and fourth token have no character of their own
-    assert tokens_at(np.array([0, 2, 3, 4, 5, 8]), ends).tolist() == [0, 1, 4]
+@pytest.mark.parametrize(
+    ("tokens", "starts"),
+    [
+        (["One", ".", " Two", "."], [0, 2]),
+        (["One", ".", " ", "Two", "."], [0, 2]),  # the space is of the word after it
+        (["One", ".", "\n\n", "Two"], [0, 2]),
+        (["One", ".", "\n", " ", " Two"], [0, 2]),
+        (["One", ". ", "Two", "."], [0, 2]),  # but this one is also of the word before
+        (["One", ". Two", " ran."], [0, 1]),
+        (["One. ", "😀", "", "", " ran", ".", " ", "😀", "", ""], [0, 1, 6]),
+        (["  ", "One", ". ", " Two"], [0, 3]),
+        (["One. Two. Three."], [0]),
+    ],
+)
+def test_the_first_token_of_a_sentence(tokens, starts):
+    assert sentence_tokens("".join(tokens), np.cumsum([len(t) for t in tokens])).tolist() == starts
 
 
 @given(st.sets(st.integers(0, 40), min_size=1), st.integers(1, 41))
 def test_nearest_equals_a_search_through_all(places, n):
     ordered = sorted(places)
-    wanted = [min(ordered, key=lambda p: (abs(p - t), p)) for t in range(n)]  # noqa: B023
+    wanted = [min(ordered, key=lambda p: (abs(p - t), p)) for t in range(n)]
     assert nearest(np.array(ordered), n).tolist() == wanted

@@ -27,7 +27,9 @@ def make_model():
 
     def make(kind, **config):
         torch.manual_seed(0)
-        return AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **SIZES | config), dtype=torch.float32).eval()
+        return AutoModelForCausalLM.from_config(
+            AutoConfig.for_model(kind, **SIZES | config), dtype=torch.float32
+        ).eval()
 
     return make
 

@@ -6,7 +6,7 @@ A new architecture is tested by adding a line.
 import pytest
 
 from emcog.lm import listen, load_lm
-from emcog.lm.reading import streams
+from emcog.lm.reading import TESTED, streams
 
 ROTARY = {
     "llama": ("llama", {}),
@@ -21,10 +21,13 @@ ROTARY = {
     "gemma2, softcaps and half its layers with a window": (
         "gemma2",
         {"num_hidden_layers": 4, "head_dim": 8, "sliding_window": 16, "attn_logit_softcapping": 5.0,
-         "final_logit_softcapping": 10.0, "query_pre_attn_scalar": 12},
+         "final_logit_softcapping": 10.0, "query_pre_attn_scalar": 12,
+         "attn_implementation": "eager"},  # SDPA leaves the softcap out in the oldest transformers we support
     ),
     "stablelm, a quarter of each head rotated": ("stablelm", {"partial_rotary_factor": 0.25}),
     "phi, half of each head rotated": ("phi", {"partial_rotary_factor": 0.5}),
+    "starcoder2, not on our list": ("starcoder2", {}),
+    "olmo, not on our list": ("olmo", {}),
     "llama, frequencies that depend on the length": (
         "llama", {"rope_parameters": {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 1e4}},
     ),
@@ -43,6 +46,11 @@ OTHERS = {
     "gpt2": ("gpt2", {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 128}),
     "opt": ("opt", {"ffn_dim": 48, "word_embed_proj_dim": 32}),
     "gpt_neox, its attention is not ours": ("gpt_neox", {}),
+    "gpt_oss, rotary, but its attention has sinks of its own": (
+        "gpt_oss",
+        {"head_dim": 8, "num_local_experts": 2, "num_experts_per_tok": 2, "sliding_window": 16},
+    ),
+    "gemma3, rotary, but with two sets of frequencies": ("gemma3_text", {"head_dim": 8}),
     "bloom, no positions but slopes": ("bloom", {"n_layer": 2, "n_head": 4}),
 }
 
@@ -69,3 +77,8 @@ def test_any_other_model_is_read_in_windows(name, make_model, some_ids, plain, a
     lm = load_lm(model)
     assert not streams(lm)
     assert_same(listen(ids, lm), plain(model, ids))
+
+
+def test_every_architecture_on_the_list_is_tested_here():
+    assert {kind for kind, _ in ROTARY.values()} >= set(TESTED)
+    assert not {kind for kind, _ in OTHERS.values()} & set(TESTED)

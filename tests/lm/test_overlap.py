@@ -1,6 +1,7 @@
 """Models with absolute positions: overlapping windows, and at least half of one before every token."""
 
 import logging
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def test_equals_direct_passes_over_the_windows(n, window, gpt2, some_ids, signal
 def test_every_distribution_is_given_once_and_in_order(gpt2, some_ids):
     chunks = list(read_in_chunks(load_lm(gpt2), some_ids(101), 1, 4, 20, 999))
     assert chunks[0].first == 0 and chunks[0].start == 0
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in pairwise(chunks):
         assert after.first == before.first + len(before.logits)
         assert after.start == before.start + before.n_tokens
     assert chunks[-1].first + len(chunks[-1].logits) == 102
