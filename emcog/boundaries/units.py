@@ -1,5 +1,7 @@
 """Words and sentences as places where an event may begin."""
 
+import re
+
 import numpy as np
 
 
@@ -32,7 +34,8 @@ def sentence_tokens(text: str, char_end: np.ndarray) -> np.ndarray:
     int64 array, increasing.
     """
     first = sentence_characters(text)
-    space = np.array([len(text[:at].rstrip()) if text[at - 1 : at].isspace() else at for at in first], dtype=np.int64)
+    gaps = {gap.end(): gap.start() for gap in re.finditer(r"\s+", text)}
+    space = np.array([gaps.get(at, at) for at in first.tolist()], dtype=np.int64)
     token = np.searchsorted(char_end, space, side="right")
     # A token that holds the end of the sentence before as well stays with that one.
     shared = np.where(token > 0, char_end[token - 1], 0) < space
