@@ -60,7 +60,8 @@ def test_settings_go_through_as_given(run, lm_calls, story):
     assert lm_calls.load == [("gpt2", {"device": "cpu", "dtype": "float32", "trust_remote_code": True})]
     assert lm_calls.segment == [
         ("an LM", {"signal": "entropy", "propose": "peaks", "gamma": 0.5, "window": 64, "n_events": None,
-                   "min_event": 2, "max_event": 9, "distance": 4, "refine": None, "snap": None, "seed": 7})
+                   "min_event": 2, "max_event": 9, "distance": 4, "refine": None, "snap": None, "seed": 7, "method": None, "layers": None,
+                   "heads": None, "levels": None, "penalty": None})
     ]  # fmt: skip
 
 
@@ -69,12 +70,23 @@ def test_the_number_of_events_goes_through(run, lm_calls, story):
     assert lm_calls.segment[0][1]["n_events"] == 3
 
 
+def test_the_method_and_its_graph_go_through(run, lm_calls, story):
+    done = run("segment", story, "--method", "SM", "--layers", "4,5", "--heads", "0", "--levels", "2,5")
+    assert done.status == 0, done.err
+    given = lm_calls.segment[0][1]
+    assert {k: given[k] for k in ("method", "layers", "heads", "levels")} == {
+        "method": "SM", "layers": "4,5", "heads": "0", "levels": "2,5",
+    }  # fmt: skip
+
+
 def test_defaults_are_those_of_the_function_but_boundaries_snap_to_words(run, lm_calls, story):
     assert run("segment", story).status == 0
     assert lm_calls.load == [(None, {"device": "auto", "dtype": "auto", "trust_remote_code": False})]
     assert lm_calls.segment == [
         ("an LM", {"signal": "surprisal", "propose": "threshold", "gamma": 1.0, "window": 512, "n_events": None,
-                   "min_event": 1, "max_event": None, "distance": None, "refine": None, "snap": "word", "seed": 0})
+                   "min_event": 1, "max_event": None, "distance": None, "refine": None, "snap": "word", "seed": 0,
+                   "method": None, "layers": None,
+                   "heads": None, "levels": None, "penalty": None})
     ]  # fmt: skip
 
 

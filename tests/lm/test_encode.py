@@ -106,3 +106,16 @@ def test_a_long_text_is_encoded_whole_and_without_a_warning(embedded, caplog, re
     ids, _, _ = check(embedded, text)
     assert len(ids) > embedded.limit
     assert not recwarn.list and not caplog.records
+
+
+def test_offsets_that_overlap_or_go_back_still_tile(llama):
+    """Some tokenizers count a prefix of their own, or give (0, 0) to a token that stands for no character."""
+
+    class Odd:
+        is_fast, bos_token_id = True, None
+
+        def __call__(self, text, **options):
+            return {"input_ids": [5, 6, 7, 8], "offset_mapping": [(0, 3), (2, 5), (0, 0), (4, 99)]}
+
+    _, start, end = check(LM(llama, Odd(), "odd"), "abcdefgh")
+    assert (start.tolist(), end.tolist()) == ([0, 3, 5, 5], [3, 5, 5, 8])
