@@ -60,8 +60,8 @@ def test_settings_go_through_as_given(run, lm_calls, story):
     assert lm_calls.load == [("gpt2", {"device": "cpu", "dtype": "float32", "trust_remote_code": True})]
     assert lm_calls.segment == [
         ("an LM", {"signal": "entropy", "propose": "peaks", "gamma": 0.5, "window": 64, "n_events": None,
-                   "min_event": 2, "max_event": 9, "distance": 4, "refine": None, "snap": None, "seed": 7, "method": None, "layers": None,
-                   "heads": None, "levels": None, "penalty": None})
+                   "min_event": 2, "max_event": 9, "distance": 4, "refine": None, "snap": None, "seed": 7,
+                   "method": None, "layers": None, "heads": None, "levels": None, "penalty": None})
     ]  # fmt: skip
 
 
