@@ -166,7 +166,7 @@ def run_processes(text: str, repeats: int) -> pd.DataFrame:
     -------
     DataFrame: process, turn, seconds (wall), peak_mb (resident).
     """
-    command = [sys.executable, "-c", "import sys; from emcog.cli import main; sys.exit(main())"]
+    command = [sys.executable, "-c", "from emcog.cli import process; process()"]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         story = Path(folder) / "story.txt"

@@ -1,7 +1,5 @@
 """`python -m emcog` is the `emcog` command."""
 
-import sys
+from emcog.cli import process
 
-from emcog.cli import main
-
-sys.exit(main())
+process()

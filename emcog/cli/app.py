@@ -1,13 +1,14 @@
 """The `emcog` command: its subcommands, and what happens when one of them fails."""
 
+import gc
 import logging
 import os
 import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Annotated
+from contextlib import contextmanager, suppress
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -77,6 +78,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if status == INTERRUPTED:
             say("interrupted")
         return status if isinstance(status, int) else 0
+
+
+def process() -> NoReturn:
+    """The `emcog` process: `main`, and nothing that only costs time.
+
+    Importing torch and transformers makes hundreds of thousands of objects that stay; looking among them for garbage
+    again and again, and taking them all apart at the end, would be a fifth of a short run.
+    """
+    gc.set_threshold(200_000)
+    status = main()
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
 
 
 def _report(error: Exception) -> int:

@@ -27,7 +27,8 @@ def train_lm(
     batch_tokens: Annotated[int, _option(COURSE, "Tokens a step.")] = 6144,
     matrix_lr: Annotated[float, _option(COURSE, "Learning rate of Muon, for the layers' matrices.")] = 0.02,
     other_lr: Annotated[float, _option(COURSE, "Learning rate of AdamW, for embeddings and norms.")] = 0.003,
-    drill_share: Annotated[float, _option(COURSE, "Share of recall drills.")] = 0.05,
+    drill_share: Annotated[float, _option(COURSE, "Share of recall drills.")] = 0.15,
+    recital_share: Annotated[float, _option(COURSE, "Share of passages that come twice, to be copied.")] = 0.05,
     speech_share: Annotated[float, _option(COURSE, "Share of prose made to look like speech.")] = 0.10,
     start_from: Annotated[
         Path | None, _option(COURSE, "Go on from this model's weights and vocabulary.", "--from", metavar="FOLDER")
@@ -57,8 +58,9 @@ def train_lm(
 
     settings = TrainSettings(
         tokens=tokens, seed=seed, batch_tokens=batch_tokens, matrix_lr=matrix_lr, other_lr=other_lr, context=context,
-        short_context=context // 4, drill_share=drill_share, speech_share=speech_share, vocab_size=vocab_size,
-        hidden_size=hidden_size, intermediate_size=intermediate_size, layers=layers, heads=heads, kv_heads=kv_heads,
+        short_context=context // 4, drill_share=drill_share, recital_share=recital_share, speech_share=speech_share,
+        vocab_size=vocab_size, hidden_size=hidden_size, intermediate_size=intermediate_size, layers=layers,
+        heads=heads, kv_heads=kv_heads,
     )  # fmt: skip
     with training(quiet) as step:
         folder = train_lm(texts, out, settings, start_from, tokenizer, device, save_every, Hooks(log_line, step))

@@ -165,6 +165,7 @@ class _Reducer:
         self.ids = torch.from_numpy(ids).to(device)
         self.values = {name: torch.full((len(ids),), torch.nan, device=device) for name in SIGNALS}
         self.carried: torch.Tensor | None = None
+        self.rows = torch.empty(0, 0, device=device)
         # The token that the first carried or new distribution predicts.
         self.place = self.told = 0
 
@@ -173,19 +174,30 @@ class _Reducer:
         if self.carried is None:
             self.place = part.first
         for start in range(0, len(part.logits), ROWS):
-            log_p = part.logits[start : start + ROWS].float().log_softmax(-1)
-            if self.carried is not None:
-                log_p = torch.cat([self.carried, log_p])
+            log_p = self._log_p(part.logits[start : start + ROWS])
             n = min(len(log_p) - 1, len(self.ids) - self.place)
             if n > 0:
                 predictions = Predictions(log_p[: n + 1], self.ids[self.place : self.place + n])
                 for name, signal in SIGNALS.items():
                     self.values[name][self.place : self.place + n] = signal.compute(predictions)
                 self.place += n
-            self.carried = log_p[-1:]
+            self.carried = log_p[-1:].clone()
         if self.place == len(self.ids):
             # Nothing follows the last token, so nothing is known of where it moved the prediction.
             self.values["bayesian_surprise"][-1] = torch.nan
+
+    def _log_p(self, logits: torch.Tensor) -> torch.Tensor:
+        """Logarithms of the distributions, behind the one that was carried, in memory that is used again."""
+        if len(self.rows) < len(logits) + 1:
+            self.rows = torch.empty(len(logits) + 1, logits.shape[1], device=logits.device)
+        first = 1
+        if self.carried is None:
+            first = 0
+        else:
+            self.rows[:1] = self.carried
+        rows = self.rows[: first + len(logits)]
+        torch.log_softmax(logits.float(), -1, out=rows[first:])
+        return rows
 
     def news(self) -> dict[str, np.ndarray]:
         """The values that have become known since this was last asked, as float64 arrays."""

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from emcog.errors import ModelError, OptionError
-from emcog.lm.precision import use_wide_products
+from emcog.lm.precision import compute_in_float32
 from emcog.options import check_choice
 
 EMBEDDED = Path(__file__).parent / "embedded"
@@ -146,7 +146,7 @@ def load_lm(
         check_causal(model, label)
     model = model.to(where).eval().requires_grad_(False)
     if where.type == "cpu" and kind != torch.float32:
-        use_wide_products(model)
+        compute_in_float32(model)
     return LM(model, tokenizer, label)
 
 

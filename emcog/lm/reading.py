@@ -86,7 +86,7 @@ def _agrees_with_plain(lm: LM) -> bool:
 def _stream(
     lm: LM, ids: np.ndarray, bos: int | None, n_init: int, n_local: int, chunk: int, with_keys: bool
 ) -> Iterator[Chunk]:
-    from emcog.lm.window import WindowCache, window_attention
+    from emcog.lm.window import WindowAttention, WindowCache, window_attention
 
     given = ids if bos is None else np.concatenate([[bos], ids])
     extra = len(given) - len(ids)
@@ -94,10 +94,11 @@ def _stream(
     if lm.device.type == "cuda":
         tokens = tokens.pin_memory()
     cache = WindowCache(len(lm.model.get_decoder().layers), n_init, n_local)
+    attention = WindowAttention(cache, lm.model, chunk)
     for start in range(0, len(tokens), chunk):
         piece = tokens[start : start + chunk].to(lm.device, non_blocking=True)
         # The model is changed only while it computes, not while the caller does: a generator may be left half-way.
-        with window_attention(lm.model, cache, chunk):
+        with window_attention(lm.model, attention):
             logits = lm.model(
                 input_ids=piece[None],
                 position_ids=torch.arange(len(piece), device=lm.device)[None],

@@ -49,16 +49,20 @@ class Rotation:
     ----------
     decoder : the base model, with `rotary_emb` and `layers`; not inside `raw_rotary`.
     length : positions 0..length-1 are prepared.
-    context : tokens that are ever in sight at once. Embeddings whose frequencies depend on the length of a text
+    context : tokens that are ever in sight at once, at most `length`. Embeddings whose frequencies depend on the length of a text
         (dynamic NTK, LongRoPE) are asked for those of a text of this length.
     """
 
     def __init__(self, decoder: nn.Module, length: int, context: int, device: torch.device, dtype: torch.dtype):
         # Only differences of positions matter, and only the highest position decides the frequencies.
-        positions = torch.arange(context - length, context, device=device)[None]
+        positions = torch.cat([torch.tensor([-context]), torch.arange(context - length, context)])[None].to(device)
         like = torch.empty(1, 1, 1, device=device, dtype=dtype)
         # A copy, since such embeddings keep the frequencies that they were last asked for.
-        self.cos, self.sin = copy.deepcopy(decoder.rotary_emb)(like, positions)
+        cos, sin = copy.deepcopy(decoder.rotary_emb)(like, positions)
+        self.cos, self.sin = cos[:, 1:], sin[:, 1:]
+        # Embeddings may scale both tables (YaRN): the raw query's share of that goes to the key.
+        scale = self.cos[:, length - context : length - context + 1]
+        self._far_cos, self._far_sin = cos[:, :1] * scale, sin[:, :1] * scale
         self._apply = sys.modules[type(decoder.layers[0].self_attn).__module__].apply_rotary_pos_emb
 
     def __call__(self, states: torch.Tensor, start: int) -> torch.Tensor:
@@ -66,11 +70,10 @@ class Rotation:
         stop = start + states.shape[-2]
         return self._rotate(states, self.cos[:, start:stop], self.sin[:, start:stop])
 
-    def at(self, states: torch.Tensor, position: int) -> torch.Tensor:
-        """Rotate every one of `states` (batch, heads, n, head_dim) as if it stood at the one position."""
-        shape = (1, states.shape[-2], self.cos.shape[-1])
-        cos, sin = (table[:, position : position + 1].expand(shape) for table in (self.cos, self.sin))
-        return self._rotate(states, cos, sin)
+    def far(self, keys: torch.Tensor) -> torch.Tensor:
+        """Rotate `keys` (batch, heads, n, head_dim) so that raw queries see them all `context` tokens away."""
+        shape = (1, keys.shape[-2], self.cos.shape[-1])
+        return self._rotate(keys, self._far_cos.expand(shape), self._far_sin.expand(shape))
 
     def _rotate(self, states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
         width = cos.shape[-1]

@@ -12,6 +12,7 @@ from torch import nn
 from transformers import Cache
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from emcog.lm.precision import computing_dtype
 from emcog.lm.rotary import Rotation, raw_rotary
 
 NAME = "emcog_window"
@@ -71,11 +72,14 @@ class WindowAttention:
     Parameters
     ----------
     cache : the WindowCache that the same forward pass is given.
-    rotation : prepared for at least n_local + chunk positions.
+    model : the transformers causal LM that it is for.
+    chunk : the longest chunk that will be read.
     """
 
-    def __init__(self, cache: WindowCache, rotation: Rotation):
-        self.cache, self.rotation = cache, rotation
+    def __init__(self, cache: WindowCache, model: nn.Module, chunk: int):
+        self.cache = cache
+        length, kind = cache.n_local + chunk, computing_dtype(model)
+        self.rotation = Rotation(model.get_decoder(), length, cache.n_local, model.device, kind)
         self._masks: dict[tuple, torch.Tensor] = {}
 
     def __call__(
@@ -94,10 +98,8 @@ class WindowAttention:
         leaving = self.cache.seen + n - self.cache.n_local
         far = None
         if leaving > 0 and self.cache.n_init and window == self.cache.n_local:
-            far_query = self.rotation.at(query, self.cache.n_local) if turn else query
             far_key, far_value = self.cache.init[module.layer_idx]
-            far_key = self.rotation.at(far_key, 0) if turn else far_key
-            far = (far_query, far_key, far_value)
+            far = (query, self.rotation.far(far_key) if turn else far_key, far_value)
         parts = []
         for start in range(0, n, QUERY_BLOCK):
             stop = min(n, start + QUERY_BLOCK)
@@ -190,21 +192,19 @@ def _scores(query: torch.Tensor, key: torch.Tensor, scaling: float, softcap: flo
 
 
 @contextmanager
-def window_attention(model: nn.Module, cache: WindowCache, chunk: int) -> Iterator[None]:
-    """Within this context the model attends through `cache`; afterwards it is as it was before.
+def window_attention(model: nn.Module, attention: WindowAttention) -> Iterator[None]:
+    """Within this context the model attends by `attention`; afterwards it is as it was before.
 
     Parameters
     ----------
     model : a transformers causal LM with rotary positions, on one device.
-    cache : given to the model's forward as `past_key_values`.
-    chunk : the longest chunk that will be read.
+    attention : its cache is given to the model's forward as `past_key_values`.
     """
     decoder = model.get_decoder()
     before = decoder.config._attn_implementation
-    rotation = Rotation(decoder, cache.n_local + chunk, cache.n_local, model.device, model.dtype)
     try:
         # The instance's own table, not the library-wide one: it can be taken back.
-        ALL_ATTENTION_FUNCTIONS[NAME] = WindowAttention(cache, rotation)
+        ALL_ATTENTION_FUNCTIONS[NAME] = attention
         model.set_attn_implementation(NAME)
         with raw_rotary(decoder):
             yield

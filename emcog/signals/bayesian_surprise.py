@@ -12,6 +12,5 @@ def bayesian_surprise(predictions: Predictions) -> "torch.Tensor":
     """KL(after || before) in bits, shape (n_tokens,): `before` predicts token t, `after` token t + 1."""
     from torch.linalg import vecdot
 
-    log_p, after = predictions.log_p, predictions.p[1:]
-    divergence = vecdot(after, log_p[1:]) - vecdot(after, log_p[:-1])
+    divergence = predictions.mean_log_p[1:] - vecdot(predictions.p[1:], predictions.log_p[:-1])
     return divergence.clamp_min(0) * NATS_TO_BITS

@@ -10,6 +10,4 @@ if TYPE_CHECKING:
 
 def entropy(predictions: Predictions) -> "torch.Tensor":
     """Entropy of the distribution that predicts token t, in bits, shape (n_tokens,)."""
-    from torch.linalg import vecdot
-
-    return -vecdot(predictions.p[:-1], predictions.log_p[:-1]) * NATS_TO_BITS
+    return -predictions.mean_log_p[:-1] * NATS_TO_BITS

@@ -29,6 +29,13 @@ class Predictions:
         """Probabilities, same shape as `log_p`; computed once for all signals."""
         return self.log_p.exp()
 
+    @cached_property
+    def mean_log_p(self) -> "torch.Tensor":
+        """Sum over the vocabulary of p log p, shape (n_tokens + 1,): the negative entropies, in nats."""
+        from torch.linalg import vecdot
+
+        return vecdot(self.p, self.log_p)
+
 
 @dataclass(frozen=True)
 class Signal:

@@ -13,7 +13,7 @@ import emcog.lm
 import emcog.segmenting
 from emcog.cli import main
 
-ENTRY = "import sys; from emcog.cli import main; sys.exit(main())"  # what an installed `emcog` script says
+ENTRY = "from emcog.cli import process; process()"  # what an installed `emcog` script says
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def environment(tmp_path):
     folder = tmp_path / "bin"
     folder.mkdir()
     script = folder / "emcog"
-    script.write_text(f"#!{sys.executable}\nimport sys\nfrom emcog.cli import main\nsys.exit(main())\n")
+    script.write_text(f"#!{sys.executable}\nfrom emcog.cli import process\nprocess()\n")
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     return {
         "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",

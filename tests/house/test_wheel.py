@@ -79,7 +79,7 @@ assert (data_folder("datasets") / "demo" / "late_letter.txt").is_file()
 def test_the_installed_command_exists(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (entry_points,) = [name for name in archive.namelist() if name.endswith("entry_points.txt")]
-        assert "emcog = emcog.cli:main" in archive.read(entry_points).decode()
+        assert "emcog = emcog.cli:process" in archive.read(entry_points).decode()
 
 
 def test_a_checkout_has_its_data_beside_the_package():

@@ -1,4 +1,7 @@
-"""What the model is shown at each step: book prose, prose made to look like speech, recall drills.
+"""What the model is shown at each step: book prose, prose made to look like speech, recall drills, recitals.
+
+A recital is a passage that comes again later in its row, every token of which can then be looked up: it teaches
+copying from the context much faster than drills alone, whose answers are a few tokens among hundreds.
 
 Everything follows from (seed, segment number), so training that was interrupted goes on from a step number alone.
 """
@@ -9,13 +12,33 @@ from typing import Any
 
 import numpy as np
 
-from emcog.lm.training.drills import make_drill
+from emcog.lm.training.drills import Drill, make_drill
 from emcog.lm.training.speech import as_speech
 from emcog.lm.training.tokens import TokenStore
 
 IGNORE = -100
 FACT_TOKENS = 60
 """Room for a fact, its question and its answer."""
+LEAST_FILLER = 20
+"""Fewest tokens of prose in a drill."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """Token ids (int64) and what the loss at each counts (float32), from BOS-less beginning to end."""
+
+    ids: np.ndarray
+    weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Shares of the segments that are not plain prose, and the weight of a drill's answer against other tokens."""
+
+    drills: float
+    recitals: float
+    speech: float
+    answer_weight: float
 
 
 @dataclass(frozen=True)
@@ -25,12 +48,14 @@ class Rows:
     Attributes
     ----------
     inputs, targets : int64 arrays (n_rows, context); targets are IGNORE where nothing is to be predicted.
+    weights : float32 array (n_rows, context); what the loss at each target counts.
     document : int64 array (n_rows, context); number of the document within its row.
     position : int64 array (n_rows, context); position within the document.
     """
 
     inputs: np.ndarray
     targets: np.ndarray
+    weights: np.ndarray
     document: np.ndarray
     position: np.ndarray
 
@@ -43,12 +68,11 @@ class Curriculum:
     store : the corpus.
     tokenizer : the model's.
     seed : of the order, the mixture and the drills.
-    drill_share, speech_share : share of segments that are recall drills, or are made to look like speech.
+    mixture : of prose, drills, recitals and speech.
     """
 
-    def __init__(self, store: TokenStore, tokenizer: Any, seed: int, drill_share: float, speech_share: float):
-        self.store, self.tokenizer, self.seed = store, tokenizer, seed
-        self.drill_share, self.speech_share = drill_share, speech_share
+    def __init__(self, store: TokenStore, tokenizer: Any, seed: int, mixture: Mixture):
+        self.store, self.tokenizer, self.seed, self.mixture = store, tokenizer, seed, mixture
         self._epoch, self._order = -1, np.empty(0, np.int64)
 
     def rows(self, number: int, context: int) -> Rows:
@@ -56,16 +80,22 @@ class Curriculum:
         segment = self._segment(number)
         rng = np.random.default_rng([self.seed, 1, number])
         draw = rng.random()
-        if draw < self.drill_share:
-            packed = [self._drills(rng, segment, context) for _ in range(self.store.length // context)]
-            return pack(packed, context, self.tokenizer)
-        if draw < self.drill_share + self.speech_share:
-            text = self.tokenizer.decode(self.store.read(segment, 2 * self.store.length))
+        mixture, length = self.mixture, self.store.length
+        if draw < mixture.drills:
+            return self._pack([self._drills(rng, segment, context) for _ in range(length // context)], context)
+        draw -= mixture.drills
+        if draw < mixture.recitals:
+            return self._pack([[self._recital(rng, segment, context)] for _ in range(length // context)], context)
+        if draw - mixture.recitals < mixture.speech:
+            text = self.tokenizer.decode(self.store.read(segment, 2 * length))
             ids = np.asarray(self.tokenizer.encode(as_speech(text, rng), add_special_tokens=False))
         else:
-            ids = self.store.read(segment, self.store.length)
-        ids = ids[: self.store.length].astype(np.int64)
-        return pack([[row] for row in np.split(ids, range(context, len(ids), context))], context, self.tokenizer)
+            ids = self.store.read(segment, length)
+        ids = ids[:length].astype(np.int64)
+        return self._pack([[plain(row)] for row in np.split(ids, range(context, len(ids), context))], context)
+
+    def _pack(self, rows: list[list[Document]], context: int) -> Rows:
+        return pack(rows, context, self.tokenizer.bos_token_id, self.tokenizer.eos_token_id)
 
     def _segment(self, number: int) -> int:
         epoch, place = divmod(number, len(self.store.segments))
@@ -74,24 +104,45 @@ class Curriculum:
             self._order = np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.store.segments))
         return int(self._order[place])
 
-    def _drills(self, rng: np.random.Generator, segment: int, context: int) -> list[np.ndarray]:
+    def _drills(self, rng: np.random.Generator, segment: int, context: int) -> list[Document]:
         """Drills that together fill at most one row; the filler is prose from the segment's book."""
-        drills: list[np.ndarray] = []
+        drills: list[Document] = []
         prose = self.store.read(segment, 2 * self.store.length)
         left = context
-        while left >= 100:
-            n_facts = min(int(rng.integers(1, 5)), max(1, (left - 80) // FACT_TOKENS))
-            wanted = min(int(rng.integers(50, 901)), max(20, left - 20 - FACT_TOKENS * n_facts))
+        while left >= LEAST_FILLER + 20 + FACT_TOKENS:
+            n_facts = min(int(rng.integers(1, 7)), (left - LEAST_FILLER - 20) // FACT_TOKENS)
+            # Lengths are spread over orders of magnitude: short drills are learnt first, and lead to the long ones.
+            wanted = int(np.exp(rng.uniform(np.log(LEAST_FILLER), np.log(left - 20 - FACT_TOKENS * n_facts))))
             start = int(rng.integers(0, len(prose) - wanted + 1))
             sentences = split_sentences(self.tokenizer.decode(prose[start : start + wanted]))
-            drill = make_drill(rng, sentences, n_facts=n_facts)
-            encoded = self.tokenizer.encode(drill.text, add_special_tokens=False)
-            encoded = np.asarray([*encoded, self.tokenizer.eos_token_id], np.int64)
-            if len(encoded) > left:
+            drill = self._encode(make_drill(rng, sentences, n_facts=n_facts))
+            if len(drill.ids) > left:
                 break
-            drills.append(encoded)
-            left -= len(encoded)
-        return drills or [prose[:context].astype(np.int64)]
+            drills.append(drill)
+            left -= len(drill.ids)
+        return drills or [plain(prose[:context].astype(np.int64))]
+
+    def _encode(self, drill: Drill) -> Document:
+        """A drill's tokens; those that hold a character of an answer count more."""
+        encoded = self.tokenizer(drill.text, add_special_tokens=False, return_offsets_mapping=True)
+        lengths = [len(text) for text, _ in drill.pieces]
+        is_answer = np.repeat([answer for _, answer in drill.pieces], lengths)
+        counted = np.concatenate([[0], np.cumsum(is_answer)])
+        first, end = np.array(encoded["offset_mapping"]).T
+        weights = np.where(counted[end] > counted[first], self.mixture.answer_weight, 1.0)
+        ids = np.array([*encoded["input_ids"], self.tokenizer.eos_token_id], np.int64)
+        return Document(ids, np.append(weights, 1.0).astype(np.float32))
+
+    def _recital(self, rng: np.random.Generator, segment: int, context: int) -> Document:
+        """A passage, other prose, then as much of the passage again as fits, from anywhere in it on."""
+        prose = self.store.read(segment, 2 * self.store.length).astype(np.int64)
+        passage = int(rng.integers(context // 16, context // 2))
+        gap = int(rng.integers(0, context - 2 * passage + 1))
+        lead = int(rng.integers(0, context - 2 * passage - gap + 1))
+        first = int(rng.integers(0, len(prose) - context))
+        again = int(rng.integers(0, passage // 2 + 1))
+        row = prose[first : first + lead + passage + gap]
+        return plain(np.concatenate([row, row[lead + again : lead + passage]])[:context])
 
 
 def split_sentences(text: str) -> list[str]:
@@ -100,18 +151,26 @@ def split_sentences(text: str) -> list[str]:
     return parts[1:-1] if len(parts) > 2 else parts
 
 
-def pack(rows: list[list[np.ndarray]], context: int, tokenizer: Any) -> Rows:
-    """Rows of whole documents end to end (int64 arrays of token ids, which fit); BOS is put before each."""
+def plain(ids: np.ndarray) -> Document:
+    """A document whose tokens all count the same."""
+    return Document(ids, np.ones(len(ids), np.float32))
+
+
+def pack(rows: list[list[Document]], context: int, bos: int, eos: int) -> Rows:
+    """Rows of whole documents end to end, which fit; the token `bos` is put before each, `eos` fills what is left."""
     shape = (len(rows), context)
     out = Rows(
-        np.full(shape, tokenizer.eos_token_id), np.full(shape, IGNORE), np.zeros(shape, int), np.zeros(shape, int)
-    )
+        np.full(shape, eos), np.full(shape, IGNORE), np.zeros(shape, np.float32), np.zeros(shape, int),
+        np.zeros(shape, int),
+    )  # fmt: skip
     for r, documents in enumerate(rows):
         a = 0
-        for d, ids in enumerate(documents):
+        for d, document in enumerate(documents):
+            ids = document.ids
             b = a + len(ids)
-            out.inputs[r, a:b] = [tokenizer.bos_token_id, *ids[:-1]]
+            out.inputs[r, a:b] = [bos, *ids[:-1]]
             out.targets[r, a:b] = ids
+            out.weights[r, a:b] = document.weights
             out.document[r, a:b] = d
             out.position[r, a:b] = np.arange(len(ids))
             a = b

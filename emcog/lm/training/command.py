@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from emcog.errors import DataError
-from emcog.files import write_files
+from emcog.files import sha256_file, write_files
 from emcog.lm.training.batches import Curriculum
 from emcog.lm.training.corpus import sample_text
 from emcog.lm.training.loop import Trainer, TrainSettings, build_model
 from emcog.lm.training.memory import keep_freed_memory
 from emcog.lm.training.tokens import TokenStore, open_tokens
+from emcog.pages import commit
 
 VOCABULARY_CHARACTERS = 28_000_000
 """Characters, spread over all files, that a new vocabulary is learnt from."""
@@ -66,18 +67,21 @@ def train_lm(
     store = open_tokens(texts, tokenizer, out / "tokens", settings.context, hooks.line)
     hooks.line(f"{store.n_tokens:,} tokens in {len(texts)} files; {settings.steps:,} steps")
     model = build_model(settings)
-    curriculum = Curriculum(store, tokenizer, settings.seed, settings.drill_share, settings.speech_share)
+    curriculum = Curriculum(store, tokenizer, settings.seed, settings.mixture)
     trainer = Trainer(model.to(find_device(device)), curriculum, settings)
     if trainer.resume(out):
         hooks.line(f"going on from step {trainer.step:,}")
     elif start_from is not None:
         _take_weights(model, start_from)
     trainer.run(out, lambda step, loss, speed: hooks.step(step, settings.steps, loss, speed), save_every_s)
-    return export(trainer, tokenizer, store, out / "model")
+    return export(trainer, tokenizer, store, out / "model", start_from)
 
 
-def export(trainer: Trainer, tokenizer: Any, store: TokenStore, folder: Path) -> Path:
-    """Write the model in bfloat16 safetensors with its tokenizer and a record of how it was made."""
+def export(trainer: Trainer, tokenizer: Any, store: TokenStore, folder: Path, started_from: Path | None = None) -> Path:
+    """Write the model in bfloat16 safetensors with its tokenizer and a record of how it was made.
+
+    The record of the model that training started from, where there was one, is part of the record.
+    """
     import json
     from copy import deepcopy
     from dataclasses import asdict
@@ -96,6 +100,8 @@ def export(trainer: Trainer, tokenizer: Any, store: TokenStore, folder: Path) ->
         "corpus_tokens": store.n_tokens,
         "corpus_sha256": store.checksums,
         "torch": torch.__version__,
+        "commit": commit(),
+        "started_from": None if started_from is None else _record_of(started_from),
     }
     for file in temporary.iterdir():
         file.chmod(0o644)
@@ -103,6 +109,15 @@ def export(trainer: Trainer, tokenizer: Any, store: TokenStore, folder: Path) ->
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)
     return folder
+
+
+def _record_of(folder: Path) -> dict[str, Any]:
+    """What is known about a model: its weights' checksum and, where it has one, the record of its training."""
+    import json
+
+    path = folder / "training.json"
+    told = json.loads(path.read_text()) if path.exists() else {}
+    return {"weights_sha256": sha256_file(folder / "model.safetensors"), **told}
 
 
 def _tokenizer(texts: Sequence[Path], out: Path, given: Path | None, settings: TrainSettings, hooks: Hooks) -> Any:

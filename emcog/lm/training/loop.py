@@ -16,7 +16,7 @@ from torch.nn import functional
 from emcog.errors import DataError, StorageError
 from emcog.files import write_files
 from emcog.lm.precision import has_native_bfloat16
-from emcog.lm.training.batches import IGNORE, Curriculum, Rows
+from emcog.lm.training.batches import IGNORE, Curriculum, Mixture, Rows
 from emcog.lm.training.muon import Muon
 
 
@@ -31,7 +31,9 @@ class TrainSettings:
     context, short_context, short_share : the first share of the steps reads short rows, which are cheaper.
     matrix_lr, other_lr : learning rates of Muon (matrices inside the layers) and AdamW (embeddings, norms).
     warmup_tokens : the rate rises over them; over the last `decay` share of all tokens it falls to zero.
-    drill_share, speech_share : shares of recall drills and of speech-like prose.
+    drill_share, recital_share, speech_share : shares of recall drills, of passages that come twice, and of
+        speech-like prose.
+    answer_weight : what the loss at a token of a drill's answer counts, against 1 at other tokens.
     vocab_size, hidden_size, intermediate_size, layers, heads, kv_heads : the model. Heads are 64 wide.
     """
 
@@ -44,7 +46,9 @@ class TrainSettings:
     other_lr: float = 0.003
     warmup_tokens: int = 200_000
     decay: float = 0.35
-    drill_share: float = 0.05
+    drill_share: float = 0.15
+    recital_share: float = 0.05
+    answer_weight: float = 4.0
     speech_share: float = 0.10
     seed: int = 0
     vocab_size: int = 8192
@@ -57,6 +61,11 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if self.batch_tokens % self.context or self.context % self.short_context:
             raise DataError("batch_tokens must be a multiple of context, and context of short_context")
+
+    @property
+    def mixture(self) -> Mixture:
+        """What the rows are made of."""
+        return Mixture(self.drill_share, self.recital_share, self.speech_share, self.answer_weight)
 
     @property
     def steps(self) -> int:
@@ -131,17 +140,17 @@ class Trainer:
         ]
 
     def train_step(self) -> float:
-        """One optimiser step; returns the mean loss in nats a token."""
+        """One optimiser step; returns the weighted mean loss in nats a token."""
         settings = self.settings
         context = settings.context_at(self.step)
         per_step = settings.batch_tokens // settings.context
         parts = [self.curriculum.rows(self.step * per_step + k, context) for k in range(per_step)]
         if self.device.type == "cuda":
             parts = [_join(parts)]
-        n_targets = sum(int((part.targets != IGNORE).sum()) for part in parts)
+        weight = sum(float(part.weights.sum()) for part in parts)
         results = list(self.pool.map(self._loss_and_gradients, parts))
         for parameter, *gradients in zip(self.parameters, *(g for _, g in results), strict=True):
-            parameter.grad = sum(gradients[1:], start=gradients[0]).div_(n_targets)
+            parameter.grad = sum(gradients[1:], start=gradients[0]).div_(weight)
         rate = settings.rate(self.step)
         for optimiser, peak in zip(self.optimisers, (settings.matrix_lr, settings.other_lr), strict=True):
             for group in optimiser.param_groups:
@@ -149,7 +158,7 @@ class Trainer:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         self.step += 1
-        return sum(float(loss) for loss, _ in results) / n_targets
+        return sum(float(loss) for loss, _ in results) / weight
 
     def _loss_and_gradients(self, rows: Rows) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         loss = self._loss(rows)
@@ -171,7 +180,8 @@ class Trainer:
                 use_cache=False,
             ).last_hidden_state
             logits = self.model.lm_head(hidden.flatten(0, 1))
-        return functional.cross_entropy(logits.float(), targets.flatten(), ignore_index=IGNORE, reduction="sum")
+        losses = functional.cross_entropy(logits.float(), targets.flatten(), ignore_index=IGNORE, reduction="none")
+        return losses @ torch.from_numpy(rows.weights).to(**to).flatten()
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint (weights, optimiser state, position), all or nothing, without pickles."""
@@ -268,5 +278,8 @@ class _Curve:
 
 def _join(parts: list[Rows]) -> Rows:
     return Rows(
-        *(np.concatenate([getattr(p, k) for p in parts]) for k in ("inputs", "targets", "document", "position"))
+        *(
+            np.concatenate([getattr(p, k) for p in parts])
+            for k in ("inputs", "targets", "weights", "document", "position")
+        )
     )

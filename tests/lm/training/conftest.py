@@ -48,5 +48,5 @@ def settings(tokenizer) -> TrainSettings:
     return TrainSettings(
         tokens=2048, batch_tokens=256, context=128, short_context=64, short_share=0.5, warmup_tokens=256,
         vocab_size=len(tokenizer), hidden_size=32, intermediate_size=48, layers=2, heads=1, kv_heads=1,
-        drill_share=0.3, speech_share=0.3,
+        drill_share=0.3, recital_share=0.1, speech_share=0.3,
     )  # fmt: skip

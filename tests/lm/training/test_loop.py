@@ -13,7 +13,7 @@ import torch
 
 from emcog.errors import StorageError
 from emcog.lm import load_lm
-from emcog.lm.training.batches import Curriculum, pack
+from emcog.lm.training.batches import Curriculum, pack, plain
 from emcog.lm.training.command import train_lm
 from emcog.lm.training.evaluate import bits_per_character, calibration, look_up
 from emcog.lm.training.loop import Trainer, build_model
@@ -22,7 +22,7 @@ from emcog.lm.training.muon import Muon, orthogonalise
 
 def make_trainer(settings, store, tokenizer) -> Trainer:
     """A trainer at its first step."""
-    curriculum = Curriculum(store, tokenizer, settings.seed, settings.drill_share, settings.speech_share)
+    curriculum = Curriculum(store, tokenizer, settings.seed, settings.mixture)
     return Trainer(build_model(settings), curriculum, settings)
 
 
@@ -68,7 +68,9 @@ def test_rate_is_a_trapezoid(settings):
 
 
 def test_training_lowers_the_loss(settings, store, tokenizer):
-    trainer = make_trainer(replace(settings, tokens=256 * 40, drill_share=0, speech_share=0), store, tokenizer)
+    trainer = make_trainer(
+        replace(settings, tokens=256 * 40, drill_share=0, recital_share=0, speech_share=0), store, tokenizer
+    )
     losses = [trainer.train_step() for _ in range(40)]
     assert losses[0] == pytest.approx(np.log(len(tokenizer)), rel=0.02)
     assert np.mean(losses[-5:]) < losses[0] - 2
@@ -80,7 +82,8 @@ def test_loss_of_packed_documents_is_that_of_each_alone(settings, store, tokeniz
         for parameter in trainer.model.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0)) * 0.3)
     ids = np.random.default_rng(0).integers(2, len(tokenizer), 110)
-    rows = pack([np.split(ids, [30, 90]), [ids[:128]]], 128, tokenizer)
+    documents = [[plain(part) for part in np.split(ids, [30, 90])], [plain(ids[:128])]]
+    rows = pack(documents, 128, tokenizer.bos_token_id, tokenizer.eos_token_id)
     assert set(rows.document[0]) == {0, 1, 2, 3}
     packed = float(trainer._loss(rows).detach())
     alone = 0.0

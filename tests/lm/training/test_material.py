@@ -2,6 +2,7 @@
 
 import lzma
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emcog.errors import DataError
-from emcog.lm.training.batches import IGNORE, Curriculum, split_sentences
+from emcog.lm.training.batches import IGNORE, Curriculum, Mixture, split_sentences
 from emcog.lm.training.corpus import read_documents
 from emcog.lm.training.drills import FACTS, make_drill
 from emcog.lm.training.speech import as_speech
 from emcog.lm.training.tokens import open_tokens
 
+PROSE = Mixture(drills=0, recitals=0, speech=0, answer_weight=4)
+MIXED = Mixture(drills=0.3, recitals=0.2, speech=0.3, answer_weight=4)
 FILLER = [f"Sentence number {word} says nothing." for word in "one two three four five six seven eight".split()]
 
 
@@ -107,12 +110,12 @@ def test_speech_has_every_style():
 
 
 @pytest.mark.parametrize("context", [128, 64])
-@pytest.mark.parametrize("shares", [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])
-def test_rows_predict_the_next_token_of_the_same_document(store, tokenizer, shares, context):
-    curriculum = Curriculum(store, tokenizer, 0, *shares)
+@pytest.mark.parametrize("share", [{}, {"drills": 1.0}, {"recitals": 1.0}, {"speech": 1.0}])
+def test_rows_predict_the_next_token_of_the_same_document(store, tokenizer, share, context):
+    curriculum = Curriculum(store, tokenizer, 0, replace(PROSE, **share))
     for number in range(5):
         rows = curriculum.rows(number, context)
-        assert rows.inputs.shape == rows.targets.shape == (128 // context, context) or shares[1] == 1.0
+        assert rows.inputs.shape == rows.targets.shape == (128 // context, context) or "speech" in share
         for x, y, document, position in zip(rows.inputs, rows.targets, rows.document, rows.position, strict=True):
             for d in np.unique(document[y != IGNORE]):
                 inside = (document == d) & (y != IGNORE)
@@ -120,10 +123,11 @@ def test_rows_predict_the_next_token_of_the_same_document(store, tokenizer, shar
                 assert (x[inside][1:] == y[inside][:-1]).all()
                 assert (position[inside] == np.arange(inside.sum())).all()
             assert (document[y == IGNORE] == document.max()).all()
+        assert ((rows.weights > 0) == (rows.targets != IGNORE)).all()
 
 
 def test_a_row_of_drills_holds_whole_drills(store, tokenizer):
-    curriculum = Curriculum(store, tokenizer, 0, 1.0, 0.0)
+    curriculum = Curriculum(store, tokenizer, 0, replace(PROSE, drills=1.0))
     found = 0
     for number in range(5):
         rows = curriculum.rows(number, 128)
@@ -134,8 +138,33 @@ def test_a_row_of_drills_holds_whole_drills(store, tokenizer):
     assert found
 
 
+def test_the_answers_of_drills_weigh_more(store, tokenizer):
+    curriculum = Curriculum(store, tokenizer, 0, replace(PROSE, drills=1.0))
+    weighed = 0
+    for seed in range(20):
+        drill = make_drill(np.random.default_rng(seed), FILLER, n_facts=2)
+        document = curriculum._encode(drill)
+        assert tokenizer.decode(document.ids[:-1]) == drill.text
+        assert document.ids[-1] == tokenizer.eos_token_id
+        assert tokenizer.decode(document.ids[document.weights == 4]) == "".join(" " + a for a in drill.answers)
+        weighed += (document.weights == 4).sum()
+    assert weighed
+
+
+def test_a_recital_says_a_passage_twice(store, tokenizer):
+    curriculum = Curriculum(store, tokenizer, 0, replace(PROSE, recitals=1.0))
+    lengths = []
+    for number in range(20):
+        target = curriculum.rows(number, 128).targets[0]
+        said = "".join(map(chr, target[target != IGNORE]))
+        lengths.append(max((k for k in range(1, len(said)) if said[-k:] in said[:-k]), default=0))
+    # A recital ends with the second half at least of a passage of 8 to 63 tokens.
+    assert min(lengths) >= 4
+    assert max(lengths) >= 16
+
+
 def test_every_segment_is_read_once_an_epoch(store, tokenizer):
-    curriculum = Curriculum(store, tokenizer, 3, 0, 0)
+    curriculum = Curriculum(store, tokenizer, 3, PROSE)
     n = len(store.segments)
     epochs = [[curriculum._segment(k) for k in range(e * n, e * n + n)] for e in range(2)]
     assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(n))
@@ -143,11 +172,11 @@ def test_every_segment_is_read_once_an_epoch(store, tokenizer):
 
 
 def test_rows_follow_from_seed_and_number_alone(store, tokenizer):
-    one, two = (Curriculum(store, tokenizer, 1, 0.4, 0.4) for _ in range(2))
+    one, two = (Curriculum(store, tokenizer, 1, MIXED) for _ in range(2))
     for number in (7, 0, 3):
         a, b = one.rows(number, 64), two.rows(number, 64)
         assert (a.inputs == b.inputs).all()
-    other = Curriculum(store, tokenizer, 2, 0.4, 0.4)
+    other = Curriculum(store, tokenizer, 2, MIXED)
     assert any(not np.array_equal(one.rows(k, 64).inputs, other.rows(k, 64).inputs) for k in range(3))
 
 

@@ -1,0 +1,94 @@
+"""Short trials of the settings that the embedded LM is trained with, on one seed and the same tokens.
+
+    python analyses/training_trials.py TEXT... --heldout HELDOUT.txt.xz [--tokens 200000] [--write] [--out FOLDER]
+
+Each trial trains from scratch, through the whole rise and fall of the learning rate, on rows of 256 tokens, and is
+scored by bits per character on the beginnings of held-out books. Writes report.csv to results/training_trials and, with
+--write, the table into docs/training.md. Trials that are in report.csv already are not made again.
+"""
+
+import argparse
+import logging
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pandas as pd
+
+from emcog.files import write_files
+from emcog.lm.load import EMBEDDED, load_lm
+from emcog.lm.training.command import train_lm
+from emcog.lm.training.corpus import read_documents
+from emcog.lm.training.evaluate import bits_per_character
+from emcog.lm.training.loop import TrainSettings
+from emcog.pages import docs_page, fill, markdown_table, measured_on
+
+HELDOUT_CHARACTERS = 5_000
+CHOSEN = TrainSettings()
+TRIALS = [
+    {},
+    {"matrix_lr": CHOSEN.matrix_lr / 2},
+    {"matrix_lr": CHOSEN.matrix_lr * 2},
+    {"other_lr": CHOSEN.other_lr / 2},
+    {"other_lr": CHOSEN.other_lr * 2},
+    {"batch_tokens": CHOSEN.batch_tokens // 2},
+    {"batch_tokens": CHOSEN.batch_tokens * 2},
+]
+COLUMNS = ["matrix_lr", "other_lr", "batch_tokens", "tokens", "seed"]
+
+
+def trial(texts: list[Path], heldout: Path, settings: TrainSettings, folder: Path) -> dict[str, float]:
+    """Train with the settings and measure; the columns of one row of the report."""
+    model = train_lm(texts, folder, settings, tokenizer_from=EMBEDDED)
+    loss = pd.read_csv(folder / "curve.tsv", sep="\t")["loss_nats"]
+    table = bits_per_character(load_lm(str(model)), (book[:HELDOUT_CHARACTERS] for book in read_documents(heldout)))
+    return {
+        **{name: asdict(settings)[name] for name in COLUMNS},
+        "loss_nats": float(loss[-20:].mean()),
+        "bits_per_character": float(table["bits"].sum() / table["characters"].sum()),
+    }
+
+
+def run(texts: list[Path], heldout: Path, tokens: int, out: Path, seed: int = 0) -> pd.DataFrame:
+    """Make the trials that `out`/report.csv does not hold yet.
+
+    Returns
+    -------
+    DataFrame, one row a trial: matrix_lr, other_lr, batch_tokens, tokens, seed, loss_nats (mean of the last 20
+    steps), bits_per_character (held out).
+    """
+    common = replace(CHOSEN, tokens=tokens, short_share=1.0, warmup_tokens=tokens // 10, seed=seed)
+    report = out / "report.csv"
+    rows = pd.read_csv(report).to_dict("records") if report.exists() else []
+    for number, changes in enumerate(TRIALS):
+        settings = replace(common, **changes)
+        if not any(all(row[name] == asdict(settings)[name] for name in COLUMNS) for row in rows):
+            folder = out / f"trial-{number}"
+            (folder / "tokens").parent.mkdir(parents=True, exist_ok=True)
+            rows.append(trial(texts, heldout, settings, folder))
+            write_files(out, {"report.csv": pd.DataFrame(rows).to_csv(index=False).encode()})
+            logging.info("trial %d of %d: %s", number + 1, len(TRIALS), rows[-1])
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    """Make the trials and say what came out."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("texts", type=Path, nargs="+")
+    parser.add_argument("--heldout", type=Path, required=True)
+    parser.add_argument("--tokens", type=int, default=200_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--write", action="store_true", help="put the table into docs/training.md")
+    parser.add_argument("--out", type=Path, default=Path("results/training_trials"))
+    arguments = parser.parse_args()
+    table = run(arguments.texts, arguments.heldout, arguments.tokens, arguments.out, arguments.seed)
+    print(table.to_string(index=False))
+    if arguments.write:
+        shown = table.assign(
+            matrix_lr=table["matrix_lr"].map("{:g}".format), other_lr=table["other_lr"].map("{:g}".format)
+        )
+        fill(docs_page("training.md"), "trials", f"{markdown_table(shown, 4)}\n\n{measured_on()}")
+
+
+if __name__ == "__main__":
+    main()
