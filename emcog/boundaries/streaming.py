@@ -76,6 +76,13 @@ class StreamingRefiner:
         """Tokens whose keys are held at the moment."""
         return 0 if self._rows is None else int(self._rows.shape[0])
 
+    @property
+    def settled_before(self) -> int:
+        """Position before which every boundary has been returned: those to come lie at or after it ("paper")."""
+        # A boundary moves back at most to the one before it, and within its window.
+        following = self._pending[0] if self._pending else self._known
+        return max(self._last + 1, following - self._longest + self._rule.min_size)
+
     def push(self, keys: Any, proposals: Any, known: int | None = None) -> np.ndarray:
         """Take the next chunk; return the boundaries that are now settled.
 

@@ -49,8 +49,8 @@ class Rotation:
     ----------
     decoder : the base model, with `rotary_emb` and `layers`; not inside `raw_rotary`.
     length : positions 0..length-1 are prepared.
-    context : tokens that are ever in sight at once, at most `length`. Embeddings whose frequencies depend on the length of a text
-        (dynamic NTK, LongRoPE) are asked for those of a text of this length.
+    context : tokens that are ever in sight at once, at most `length`. Embeddings whose frequencies depend on the length
+        of a text (dynamic NTK, LongRoPE) are asked for those of a text of this length.
     """
 
     def __init__(self, decoder: nn.Module, length: int, context: int, device: torch.device, dtype: torch.dtype):
