@@ -1,8 +1,9 @@
 """What refinement costs while listening: its share of the time, and memory against the length of the text.
 
-    python analyses/bench_refinement.py [--tokens 1000000] [--quick] [--method SM] [--text FILE]
+    python analyses/bench_refinement.py [--tokens 1000000] [--quick] [--write] [--method SM] [--text FILE]
 
 Token ids of the text (the demo story by default) are repeated to the length asked for; both parts are timed in one run.
+Writes report.csv to results/bench_refinement and, with --write, the table into docs/graph.md.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from emcog.lm import listen, load_lm
+from emcog.pages import docs_page, fill, markdown_table, measured_on
 from emcog.paths import data_folder
 from emcog.segmenting.refining import OnlineRefiner
 from emcog.segmenting.settings import make_settings
@@ -61,6 +63,18 @@ def _anonymous_mb() -> float:
     return float("nan")
 
 
+def page(table: pd.DataFrame, method: str) -> str:
+    """The table for the documentation, and what it comes to."""
+    shown = table.assign(tokens=table.tokens.map("{:,}".format), boundaries=table.boundaries.map("{:,}".format),
+                         share=table.share.map("{:.1%}".format))  # fmt: skip
+    whole = table.refining_s.sum() / table.listening_s.sum()
+    rise = table.resident_mb.iloc[-1] - table.resident_mb.iloc[0]
+    return (
+        f"{markdown_table(shown, 1)}\n\n{method}: refining costs {whole:.1%} of the listening (promised: below 25%); "
+        f"memory at the end less memory after the first tenth: {rise:+.0f} MB.\n\n{measured_on()}"
+    )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -68,6 +82,7 @@ def main() -> None:
     parser.add_argument("--method", default="SM")
     parser.add_argument("--quick", action="store_true", help="20,000 tokens")
     parser.add_argument("--text", type=Path)
+    parser.add_argument("--write", action="store_true", help="put the table into docs/graph.md")
     parser.add_argument("--out", type=Path, default=Path("results/bench_refinement"))
     given = parser.parse_args()
     text = given.text.read_text("utf-8") if given.text else None
@@ -75,6 +90,8 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(given.out / "report.csv", index=False)
     print(table.round(3).to_string(index=False))
+    if given.write:
+        fill(docs_page("graph.md"), "refinement", page(table, given.method))
     print(f"refining costs {table.refining_s.sum() / table.listening_s.sum():.1%} of the listening")
 
 

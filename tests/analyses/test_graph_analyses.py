@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-ANALYSES = Path(__file__).parents[2] / "analyses"
+from emcog.transcript import Transcript
+
+ROOT = Path(__file__).parents[2]
+ANALYSES, DEMO = ROOT / "analyses", ROOT / "datasets" / "demo"
 
 
 def load(name):
@@ -75,3 +78,25 @@ def test_the_scripts_write_their_tables(name, tmp_path, monkeypatch, capsys):
     if name == "bench_graph":
         assert written.seconds.gt(0).all()
         assert {"ratio", "against", "limit", "holds", "carried_tokens"} <= set(written.columns)
+
+
+def test_no_method_passes_the_optimum_and_refining_brings_nearer():
+    words = (DEMO / "late_letter.txt").read_text(encoding="utf-8").split()
+    table = load("optimality_gap").run(Transcript.from_text(" ".join(words[:250])), methods=("R", "RM", "S"))
+    better = table.set_index("method").query("objective == 'modularity'")
+    assert (better.score <= better.optimum + 1e-9).all()
+    worse = table.query("objective == 'conductance'")
+    assert (worse.score >= worse.optimum - 1e-9).all()
+    assert (table.share <= 1 + 1e-9).all()
+    assert better.share["RM"] > better.share["R"] + 0.05
+    assert abs(better.share["R"]) < 0.3
+
+
+def test_the_cost_of_refinement_is_measured_and_told():
+    module = load("bench_refinement")
+    table = module.run(4096, "SM")
+    assert table.tokens.iloc[-1] == 4096
+    assert (table[["listening_s", "refining_s"]] > 0).all(axis=None)
+    assert table.boundaries.is_monotonic_increasing
+    told = module.page(table, "SM")
+    assert f"{table.refining_s.sum() / table.listening_s.sum():.1%} of the listening" in told
