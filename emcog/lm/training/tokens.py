@@ -21,12 +21,14 @@ class TokenStore:
     Attributes
     ----------
     ids : uint16 arrays, one a text file.
+    starts : int64 arrays, one a text file; first token of each document.
     segments : int64 array (n_segments, 2); file index and first token of each whole segment.
     length : tokens in a segment.
     checksums : SHA-256 of each text file.
     """
 
     ids: list[np.ndarray]
+    starts: list[np.ndarray]
     segments: np.ndarray
     length: int
     checksums: dict[str, str]
@@ -56,7 +58,7 @@ def open_tokens(
     if len(tokenizer) > 2**16:
         raise DataError(f"a vocabulary of {len(tokenizer)} does not fit token files of 16 bits: use at most 65536")
     vocabulary = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
-    arrays, segments, checksums = [], [], {}
+    arrays, documents, segments, checksums = [], [], [], {}
     for index, path in enumerate(paths):
         if not path.is_file():
             raise DataError(f"no such training text: {path}")
@@ -70,11 +72,12 @@ def open_tokens(
         firsts = [np.arange(a, b - length + 1, length) for a, b in zip(starts, [*starts[1:], len(ids)], strict=True)]
         first = np.concatenate([np.empty(0, np.int64), *firsts])
         arrays.append(ids)
+        documents.append(starts)
         segments.append(np.stack([np.full_like(first, index), first], axis=1))
     found = np.concatenate(segments)
     if len(found) == 0:
         raise DataError(f"no document has {length} tokens: give longer texts or a shorter context")
-    return TokenStore(arrays, found, length, checksums)
+    return TokenStore(arrays, documents, found, length, checksums)
 
 
 def _tokenise(path: Path, tokenizer: Any, folder: Path, name: str) -> None:

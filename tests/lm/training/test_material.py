@@ -43,6 +43,7 @@ def test_segments_never_cross_a_documents_edge(corpus, tokenizer, store):
         assert sum(" ".join(text.split()) in " ".join(book.split()) for book in books) == 1, start
     tokens = [len(tokenizer.encode(b, add_special_tokens=False)) for path in corpus for b in read_documents(path)]
     assert store.n_tokens == sum(tokens)
+    assert [start for starts in store.starts for start in starts] == [0, tokens[0], 0, tokens[2]]
     assert len(store.segments) == sum(n // store.length for n in tokens)
 
 
