@@ -1,6 +1,6 @@
 """What the model is shown at each step: book prose, prose made to look like speech, recall drills, recitals.
 
-A recital is a passage that comes again later in its row, every token of which can then be looked up: it teaches
+A recital is a passage that comes again and again in its row, every token of which can then be looked up: it teaches
 copying from the context much faster than drills alone, whose answers are a few tokens among hundreds.
 
 Everything follows from (seed, segment number), so training that was interrupted goes on from a step number alone.
@@ -134,15 +134,25 @@ class Curriculum:
         return Document(ids, np.append(weights, 1.0).astype(np.float32))
 
     def _recital(self, rng: np.random.Generator, segment: int, context: int) -> Document:
-        """A passage, other prose, then as much of the passage again as fits, from anywhere in it on."""
+        """A passage again and again, other prose between, each time from anywhere in its first half on.
+
+        Every other passage is shuffled beforehand, so that nothing but copying can predict it.
+        """
         prose = self.store.read(segment, 2 * self.store.length).astype(np.int64)
-        passage = int(rng.integers(context // 16, context // 2))
-        gap = int(rng.integers(0, context - 2 * passage + 1))
-        lead = int(rng.integers(0, context - 2 * passage - gap + 1))
-        first = int(rng.integers(0, len(prose) - context))
-        again = int(rng.integers(0, passage // 2 + 1))
-        row = prose[first : first + lead + passage + gap]
-        return plain(np.concatenate([row, row[lead + again : lead + passage]])[:context])
+        length = int(np.exp(rng.uniform(np.log(8), np.log(context // 2))))
+        first = int(rng.integers(0, self.store.length))
+        passage = prose[first : first + length]
+        if rng.random() < 0.5:
+            passage = rng.permutation(passage)
+        pieces, left = [], context
+        while left > 0:
+            start = int(rng.integers(0, self.store.length))
+            pieces += [
+                prose[start : start + int(rng.integers(0, length + 1))],
+                passage[int(rng.integers(0, length // 2)) :],
+            ]
+            left -= len(pieces[-2]) + len(pieces[-1])
+        return plain(np.concatenate(pieces)[:context])
 
 
 def split_sentences(text: str) -> list[str]:
