@@ -57,10 +57,9 @@ def run(n_tokens: int = 1_000_000, method: str = "SM", text: str | None = None) 
 
 
 def _anonymous_mb() -> float:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon"):
-            return int(line.split()[1]) / 1024
-    return float("nan")
+    status = Path("/proc/self/status")  # elsewhere than on Linux the column stays empty
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon")), float("nan"))
 
 
 def page(table: pd.DataFrame, method: str) -> str:

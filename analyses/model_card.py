@@ -1,30 +1,52 @@
 """What the embedded LM can do, measured, and the model card written from it.
 
-    python analyses/model_card.py --heldout HELDOUT.txt.xz [--quick] [--write]
+    python analyses/model_card.py --heldout HELDOUT.txt.xz [--ngram TEXT...] [--compare MODEL...]
+        [--reading-times natural_stories/words.csv] [--quick] [--write]
 
 Measures bits per character on held-out books, plain and made to look like speech, look-up inside the context, and
-calibration; writes the tables to results/model_card/ and, with --write, MODEL_CARD.md beside the weights.
+calibration; on request bits per character of a 5-gram Kneser-Ney model of the training texts and of any Hugging Face
+models, and how well surprisal predicts the reading times of Natural Stories beside GPT-3's. Writes the tables to
+results/model_card/ and, with --write, MODEL_CARD.md beside the weights.
 """
 
 import argparse
 import json
 import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 
-from emcog.lm import load_lm
+from emcog.lm import listen, load_lm
 from emcog.lm.load import EMBEDDED, LM
 from emcog.lm.training.corpus import read_documents
 from emcog.lm.training.evaluate import bits_per_character, calibration, look_up, speech_like
+from emcog.lm.training.kneser_ney import KneserNey
+from emcog.lm.training.tokens import open_tokens
+from emcog.stats import reading_times
+from emcog.transcript import Transcript
 
 QUICK_CHARACTERS = 5_000
-BOUND = 1.75
+BOUND = 1.60
+OUT = Path("results/model_card")
 
 
-def run(lm: LM, heldout: Path, characters: int | None = None, seed: int = 0) -> dict[str, pd.DataFrame]:
+@dataclass(frozen=True)
+class Against:
+    """What the model is compared with: texts for an n-gram model, names of models, words with reading times."""
+
+    ngram: Sequence[Path] = ()
+    models: Sequence[str] = ()
+    reading_times: Path | None = None
+
+
+def run(
+    lm: LM, heldout: Path, characters: int | None = None, seed: int = 0, against: Against = Against(), out: Path = OUT
+) -> dict[str, pd.DataFrame]:
     """Measure the model.
 
     Parameters
@@ -32,20 +54,53 @@ def run(lm: LM, heldout: Path, characters: int | None = None, seed: int = 0) -> 
     heldout : books that were never trained on (.txt or .xz).
     characters : read only so many of each book; None reads all.
     seed : of the styles of speech.
+    against : what to compare it with.
+    out : folder for the n-gram model's token files.
 
     Returns
     -------
-    Tables by name: books, speech (bits per character by document), look_up (one row a drill), calibration.
+    Tables by name: books, speech (bits per character by document), look_up (one row a drill), calibration, others (bits
+    per character of other models: model, bits_per_character), reading (see `emcog.stats.reading_times`).
     """
     books = [book[:characters] for book in read_documents(heldout)]
     part = min(characters or 20_000, 20_000)
     prose = " ".join(" ".join(book[: 4 * part].split()) for book in books[:4])
-    return {
+    others = [(name, total(bits_per_character(load_lm(name), books))) for name in against.models]
+    if against.ngram:
+        others = [("5-gram, modified Kneser-Ney", ngram_bits(lm, against.ngram, books, out)), *others]
+    tables = {
         "books": bits_per_character(lm, books),
         "speech": bits_per_character(lm, speech_like((book[:part] for book in books), seed)),
         "look_up": look_up(lm, prose, n_drills=60 if characters else 500),
         "calibration": calibration(lm, prose),
+        "others": pd.DataFrame(others, columns=["model", "bits_per_character"]),
     }
+    if against.reading_times is not None:
+        tables["reading"] = reading(lm, against.reading_times)
+    return tables
+
+
+def ngram_bits(lm: LM, texts: Sequence[Path], books: Sequence[str], out: Path) -> float:
+    """Bits per character of a 5-gram model of the texts, over the embedded LM's own tokens."""
+    store = open_tokens(texts, lm.tokenizer, out / "tokens", length=1, report=print)
+    learnt = [np.insert(ids.astype(np.int64), at, lm.bos_id) for ids, at in zip(store.ids, store.starts, strict=True)]
+    model = KneserNey(np.concatenate(learnt), len(lm.tokenizer))
+    bits = 0.0
+    for book in books:
+        ids = np.array([lm.bos_id, *lm.encode(book)[0]])
+        bits += model.surprisal(ids, np.arange(1, len(ids))).sum()
+    return float(bits / sum(map(len, books)))
+
+
+def reading(lm: LM, words: Path) -> pd.DataFrame:
+    """Reading times on the model's surprisal and on GPT-3's: the file words.csv of Natural Stories, as tidied."""
+    table = pd.read_csv(words, keep_default_na=False, na_values=[""])
+    heard = [listen(Transcript.from_text(" ".join(g["word"])), lm) for _, g in table.groupby("story", sort=False)]
+    table["embedded"] = np.concatenate([listening.words["surprisal"] for listening in heard])
+    return reading_times(
+        table.rename(columns={"gpt3_surprisal_bits": "GPT-3"}), ("GPT-3", "embedded"), rt="mean_rt_ms",
+        dataset="natural_stories",
+    )  # fmt: skip
 
 
 def total(table: pd.DataFrame) -> float:
@@ -55,7 +110,7 @@ def total(table: pd.DataFrame) -> float:
 
 def card(tables: dict[str, pd.DataFrame], record: dict, curve: pd.DataFrame, heldout: str, whole: bool) -> str:
     """The model card as Markdown, every number from the tables and the record of the training."""
-    settings, books, drills = record["settings"], tables["books"], tables["look_up"]
+    settings, books, drills, others = record["settings"], tables["books"], tables["look_up"], tables["others"]
     config = json.loads((EMBEDDED / "config.json").read_text())
     size = (EMBEDDED / "model.safetensors").stat().st_size
     places = [curve.index[int(k * (len(curve) - 1) / 12)] for k in range(13)]
@@ -79,14 +134,16 @@ def card(tables: dict[str, pd.DataFrame], record: dict, curve: pd.DataFrame, hel
         "hard line breaks are folded |",
         f"| context | {config['max_position_embeddings']} tokens |",
         f"| file | {size / 1e6:.1f} MB, bfloat16 safetensors |",
-        f"| tokens seen | {record['tokens_seen']:,}, of {record['corpus_tokens']:,} in the files below |",
+        f"| tokens seen | {' + '.join(f'{n:,}' for n in seen(record))} |",
+        f"| tokens in the files below | {record['corpus_tokens']:,} |",
         "",
         "## Data",
         "",
         "English narrative prose in the public domain in the United States (novels and stories, mostly 1840 to 1930),",
-        "cleaned from Project Gutenberg's books. The books carry the views and words of their time. About one",
-        f"segment in {1 / settings['speech_share']:.0f} was made to look like a speech transcript, and about one in "
-        f"{1 / settings['drill_share']:.0f} is a recall drill (a made-up fact, filler, a question).",
+        "cleaned from Project Gutenberg's books. The books carry the views and words of their time. Shares of the",
+        f"segments: {settings['speech_share']:.0%} were made to look like speech transcripts, "
+        f"{settings['drill_share']:.0%} are recall drills (made-up facts, filler, questions), and in",
+        f"{settings['recital_share']:.0%} a passage comes twice.",
         "",
         "| file | SHA-256 |",
         "|---|---|",
@@ -94,8 +151,8 @@ def card(tables: dict[str, pd.DataFrame], record: dict, curve: pd.DataFrame, hel
         "",
         "## Training",
         "",
-        *record.get("notes", []),
-        "" if record.get("notes") else None,
+        *history(record),
+        "",
         "| setting | value |",
         "|---|---|",
         *[f"| {key} | {value} |" for key, value in settings.items()],
@@ -120,7 +177,12 @@ def card(tables: dict[str, pd.DataFrame], record: dict, curve: pd.DataFrame, hel
         f"| characters per token | {books['characters'].sum() / books['tokens'].sum():.3f} |",
         f"| bits per character, the same books made to look like speech | {total(tables['speech']):.4f} |",
         f"| look-up inside the context, exact answers | {int(drills['correct'].sum())} of {len(drills)} |",
+        *[
+            f"| bits per character, held-out books: {r.model} | {r.bits_per_character:.4f} |"
+            for r in others.itertuples()
+        ],
         "",
+        *reading_lines(tables.get("reading")),
         "Look-up by kind of fact:",
         "",
         "| kind | drills | correct |",
@@ -142,16 +204,58 @@ def card(tables: dict[str, pd.DataFrame], record: dict, curve: pd.DataFrame, hel
     return "\n".join(line for line in lines if line is not None)
 
 
+def seen(record: dict) -> list[int]:
+    """Tokens seen in each course of training, the first one first."""
+    before = record.get("started_from")
+    return [*(seen(before) if before and "tokens_seen" in before else []), record["tokens_seen"]]
+
+
+def history(record: dict) -> list[str]:
+    """How the weights came to be, the course of training last made first."""
+    before = record.get("started_from")
+    lines = [f"Trained on {record['tokens_seen']:,} tokens with emcog at {record['commit']}, torch {record['torch']}."]
+    lines += record.get("notes", [])
+    if before:
+        lines += ["", f"It went on from weights with SHA-256 `{before['weights_sha256']}`, made before:", ""]
+        lines += history(before)
+    return lines
+
+
+def reading_lines(table: pd.DataFrame | None) -> list[str]:
+    """The comparison with GPT-3 on Natural Stories, as Markdown."""
+    if table is None:
+        return []
+    kept = table[table["metric"].isin(["r", "r_between", "delta_log_likelihood", "delta_log_likelihood_ratio"])]
+    return [
+        "Reading times of Natural Stories (Futrell et al. 2021, means of each word, stories 1 to 6) on surprisal;",
+        "GPT-3's is the corpus's own. Baseline: word length and log frequency, those of the two words before too",
+        "(`emcog.stats.reading_times`):",
+        "",
+        "| predictor | measure | variant | estimate | 95% interval |",
+        "|---|---|---|---|---|",
+        *[
+            f"| {r.method} | {r.metric} | {r.variant} | {r.estimate:.4f} | {r.ci_low:.4f} to {r.ci_high:.4f} |"
+            for r in kept.itertuples()
+        ],
+        "",
+    ]
+
+
 def main() -> None:
     """Measure, save, and write the card if asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--heldout", type=Path, required=True)
+    parser.add_argument("--ngram", type=Path, nargs="*", default=[], help="training texts for the 5-gram model")
+    parser.add_argument("--compare", nargs="*", default=[], metavar="MODEL", help="names of Hugging Face models")
+    parser.add_argument("--reading-times", type=Path, help="words.csv of Natural Stories")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_CHARACTERS:,} characters of each book")
     parser.add_argument("--write", action="store_true", help="write MODEL_CARD.md beside the weights")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("results/model_card"))
+    parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
-    tables = run(load_lm(), arguments.heldout, QUICK_CHARACTERS if arguments.quick else None, arguments.seed)
+    against = Against(arguments.ngram, arguments.compare, arguments.reading_times)
+    characters = QUICK_CHARACTERS if arguments.quick else None
+    tables = run(load_lm(), arguments.heldout, characters, arguments.seed, against, arguments.out)
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         table.to_csv(arguments.out / f"{name}.csv", index=False)
@@ -159,6 +263,7 @@ def main() -> None:
     print(f"held-out books: {found:.4f} bits per character (bound {BOUND}: {'met' if found <= BOUND else 'NOT met'})")
     print(f"made to look like speech: {total(tables['speech']):.4f}")
     print(f"look-up: {tables['look_up']['correct'].sum()} of {len(tables['look_up'])}")
+    print(tables["others"].to_string(index=False))
     if arguments.write:
         record = json.loads((EMBEDDED / "training.json").read_text())
         curve = pd.read_csv(EMBEDDED / "curve.tsv", sep="\t")

@@ -16,6 +16,7 @@ import pandas as pd
 from emcog import listen, load_lm, read_transcript, segment
 from emcog.boundaries.optimal import optimality_gap
 from emcog.graph import score, similarity
+from emcog.graph.similarity import to_numpy
 from emcog.pages import docs_page, fill, markdown_table, measured_on
 from emcog.paths import data_folder
 from emcog.transcript import Transcript
@@ -36,7 +37,7 @@ def run(story: Transcript, model: str = "embedded", methods: tuple[str, ...] = M
     """
     lm = load_lm(model)
     chunks: list[np.ndarray] = []
-    listen(story, lm, on_keys=lambda start, keys, signals: chunks.append(np.asarray(keys)))
+    listen(story, lm, on_keys=lambda start, keys, signals: chunks.append(to_numpy(keys)))
     graph = similarity(np.concatenate(chunks, axis=2))
     rng = np.random.default_rng(seed)
     rows = []

@@ -21,6 +21,11 @@ _HOMES = {
     "segment": "emcog.segmenting",
     "segment_features": "emcog.series",
     "Segmentation": "emcog.segmentation",
+    "EpisodicLM": "emcog.memory",
+    "MemoryConfig": "emcog.memory",
+    "AnnotationSet": "emcog.human",
+    "load_dataset": "emcog.human",
+    "compare": "emcog.stats",
     "EmcogError": "emcog.errors",
 }
 
@@ -28,10 +33,13 @@ __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
     from emcog.errors import EmcogError
+    from emcog.human import AnnotationSet, load_dataset
     from emcog.lm import Listening, listen, load_lm
+    from emcog.memory import EpisodicLM, MemoryConfig
     from emcog.segmentation import Segmentation
     from emcog.segmenting import segment
     from emcog.series import segment_features
+    from emcog.stats import compare
     from emcog.transcript import Transcript, read_transcript
 
 

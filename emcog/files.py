@@ -3,11 +3,18 @@
 import hashlib
 import os
 import shutil
+import socket
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from emcog.errors import StorageError
+
+try:
+    import fcntl
+except ImportError:  # Windows: folders are not locked, and what a killed process left behind stays
+    fcntl = None  # type: ignore[assignment]
 
 Content = bytes | Callable[[Path], None]
 
@@ -16,8 +23,8 @@ def write_files(folder: str | os.PathLike[str], contents: Mapping[str, Content])
     """Write several files into `folder`, all or none.
 
     Every file is first written and flushed to disk in a hidden temporary folder beside its place, and only
-    when all of them are whole are they moved over, in the mapping's order. Put the file that vouches for the
-    others (a manifest) last.
+    when all of them are whole are they moved over, in the mapping's order, by one process at a time. Put the file
+    that vouches for the others (a manifest) last. What a killed process left in hiding is cleared away.
 
     Parameters
     ----------
@@ -37,19 +44,102 @@ def write_files(folder: str | os.PathLike[str], contents: Mapping[str, Content])
         made = [p for p in [folder, *folder.parents] if not p.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            with tempfile.TemporaryDirectory(prefix=".emcog-", dir=folder) as temporary:
+            with _workplace(folder) as place:
                 for name, content in contents.items():
-                    _write(Path(temporary) / name, content)
-                _move(Path(temporary), folder, list(contents))
+                    _write(place / name, content)
+                with _locked(folder):
+                    _move(place, folder, list(contents))
         except BaseException:
-            for p in made:
-                if p.is_dir() and not any(p.iterdir()):
-                    p.rmdir()
+            _remove_empty(made)
             raise
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise StorageError(f"cannot write to {folder}: {reason}; choose another folder or free some space") from error
+        raise _cannot_write(folder, error) from error
     return [folder / name for name in contents]
+
+
+def write_folder(folder: str | os.PathLike[str], fill: Callable[[Path], None]) -> bool:
+    """Write a new folder in one step: at every moment it is there whole, or not at all.
+
+    Parameters
+    ----------
+    folder : must not exist. fill : writes the files into the empty folder that it is given.
+
+    Returns
+    -------
+    False if another process made it in the meantime: its files stay, ours are thrown away.
+
+    Raises
+    ------
+    StorageError : the folder or a file cannot be written (no permission, disk full, ...).
+    """
+    folder = Path(folder)
+    try:
+        made = [p for p in folder.parents if not p.exists()]
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with _workplace(folder.parent) as place:
+                whole = place / "whole"
+                whole.mkdir()
+                fill(whole)
+                try:
+                    whole.rename(folder)
+                except OSError:
+                    if folder.is_dir():
+                        return False
+                    raise
+        except BaseException:
+            _remove_empty(made)
+            raise
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    return True
+
+
+def _cannot_write(folder: Path, error: OSError) -> StorageError:
+    reason = error.strerror or str(error)
+    return StorageError(f"cannot write to {folder}: {reason}; choose another folder or free some space")
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for p in folders:
+        with suppress(OSError):  # not empty: another process has written there
+            p.rmdir()
+
+
+@contextmanager
+def _workplace(folder: Path) -> Iterator[Path]:
+    """A hidden folder in `folder` to write in, cleared away afterwards with those of processes that were killed."""
+    prefix = f".emcog-{socket.gethostname().replace('/', '_')}-"  # locks do not reach other machines everywhere
+    for abandoned in folder.glob(f"{prefix}*"):
+        with _locked(abandoned, wait=False) as mine:
+            if mine:
+                shutil.rmtree(abandoned, ignore_errors=True)
+    while True:
+        place = Path(tempfile.mkdtemp(prefix=prefix, dir=folder))
+        with _locked(place):
+            if not place.exists():  # another process thought it abandoned before it was locked
+                continue
+            try:
+                yield place
+                return
+            finally:
+                shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path, wait: bool = True) -> Iterator[bool]:
+    """Hold the lock of a folder; the operating system lets it go when the process dies. False: it could not be had."""
+    handle, held = None, True
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except (OSError, AttributeError):  # some network file systems have no locks for folders
+        held = False
+    try:
+        yield held
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def _move(temporary: Path, folder: Path, names: list[str]) -> None:

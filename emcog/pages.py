@@ -86,6 +86,8 @@ def processor() -> str:
 
 def commit() -> str:
     """The checkout's commit, and whether files differed from it."""
+    if not (ROOT / ".git").exists():  # git would look further up, and find somebody else's checkout
+        return "no commit known"
     try:
         head = _git("rev-parse", "--short", "HEAD")
         changed = _git("status", "--porcelain", "--", "emcog", "analyses")

@@ -145,6 +145,15 @@ def test_the_record_is_whole_and_runs_repeat():
     assert "5 events" in repr(segment_features(ROWS, propose="top", n_events=5))
 
 
+def test_numbers_of_numpy_become_plain_ones():
+    options = {"propose": "optimal", "min_event": 5.0, "max_event": np.int64(60), "half_life": np.float32(3)}
+    one = segment_features(ROWS, penalty=np.float64(0.01), gamma=np.float32(0.5), seed=np.int64(2), **options)
+    two = segment_features(ROWS, penalty=0.01, propose="optimal", min_event=5, max_event=60)
+    assert one.boundaries.tolist() == two.boundaries.tolist()
+    kept = json.loads(json.dumps(one.provenance))["settings"]
+    assert (kept["min_event"], kept["max_event"], kept["half_life"], kept["seed"]) == (5, 60, 3.0, 2)
+
+
 def test_tensors_and_one_feature():
     options = {"propose": "optimal", "n_events": 5}
     assert segment_features(torch.tensor(ROWS), **options).boundaries.tolist() == TRUE.tolist()
@@ -226,6 +235,8 @@ def test_degenerate_series_get_the_obvious_answer_and_a_note():
         (lambda: segment_features(ROWS, n_events=211), OptionError, "211 events"),
         (lambda: segment_features(ROWS, propose="fixed", n_events=50, min_event=5), OptionError, "at least 5 rows"),
         (lambda: segment_features(ROWS, window=31), OptionError, "window must be"),
+        (lambda: segment_features(ROWS, window=None), OptionError, "window must be"),
+        (lambda: segment_features(ROWS, min_event=None), OptionError, "min_event must be"),
         (lambda: segment_features(ROWS, half_life=0), OptionError, "half_life"),
         (lambda: segment_features(ROWS, distance_kind="manhattan"), OptionError, "correlation"),
         (lambda: segment_features(ROWS, refine="modularty"), OptionError, "did you mean 'modularity'"),

@@ -12,6 +12,7 @@ from emcog.boundaries.optimal import optimal
 from emcog.errors import DataError, OptionError
 from emcog.graph.partitions import as_starts
 from emcog.graph.sums import block_sums
+from emcog.options import check_number
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,16 @@ class Hierarchy:
         for coarse, fine in pairwise(self.levels):
             above.append(np.searchsorted(coarse, fine, side="right").astype(np.int64) - 1)
         return tuple(above)
+
+    def holders(self) -> dict[str, np.ndarray]:
+        """Columns for a table of the finest events, int64: level_0, level_1, ... say which event of each coarser level
+        (0 is the coarsest) holds each, parent the same for the next coarser level (-1 if there is none)."""
+        finest = self.levels[-1]
+        columns = {
+            f"level_{depth}": np.searchsorted(coarse, finest, side="right").astype(np.int64) - 1
+            for depth, coarse in enumerate(self.levels[:-1])
+        }
+        return columns | {"parent": self.parents[-1]}
 
     def table(self) -> pd.DataFrame:
         """One row an event.
@@ -52,23 +63,13 @@ class Hierarchy:
         ).astype("int64")
 
 
-def nest(levels: Sequence[Any], n: int) -> Hierarchy:
-    """Make given segmentations, coarsest first, nested: each level keeps its boundaries and gets all coarser ones.
-
-    Parameters
-    ----------
-    levels : sequence of event starts (or bool flags), for example the refined boundaries at falling thresholds.
-    n : tokens.
-
-    >>> [starts.tolist() for starts in nest([[0, 5], [0, 3, 6]], 9).levels]
-    [[0, 5], [0, 3, 5, 6]]
-    """
-    if len(levels) == 0:
-        raise OptionError("levels is empty: give at least one segmentation")
-    nested = [as_starts(levels[0], n, implied=True)]
-    for finer in levels[1:]:
-        nested.append(np.union1d(nested[-1], as_starts(finer, n, implied=True)))
-    return Hierarchy(tuple(nested), n)
+def check_levels(levels: Sequence[Any]) -> tuple[int, ...]:
+    """The numbers of events of each level as int, or an OptionError: they must increase, coarse to fine."""
+    counts = tuple(int(check_number("levels", count, low=1, integer=True)) for count in levels)
+    if not counts or any(fine <= coarse for coarse, fine in pairwise(counts)):
+        got = ", ".join(map(str, counts)) or "none"
+        raise OptionError(f"levels must be numbers of events that increase, coarse to fine, such as 5, 20; got {got}")
+    return counts
 
 
 def hierarchy(
@@ -102,11 +103,7 @@ def hierarchy(
     >>> [starts.tolist() for starts in nested.levels]
     [[0, 6], [0, 3, 6, 9]]
     """
-    counts = [int(count) for count in levels]
-    if not counts or counts[0] < 1 or any(fine <= coarse for coarse, fine in pairwise(counts)):
-        raise OptionError(
-            f"levels={list(levels)} must be numbers of events that increase, coarse to fine, such as [5, 20]"
-        )
+    counts = check_levels(levels)
     sums = block_sums(adjacency, negative)
     if sums.batch:
         raise DataError(f"adjacency is a stack of graphs of shape {sums.batch}: give one (n, n) graph")

@@ -22,10 +22,12 @@ MAX_ENTRIES = 2**28  # scored spans kept at once: 2 GiB in float64
 class Optimum:
     """The best segmentation that was allowed.
 
-    boundaries : int64 event starts. objective : what was maximised, without the penalty: the sum over events of
-        modularity's
-    terms, of minus the conductance, or of the intra/inter similarity. score : the same as the metric's own function
-    gives it (a mean for the last two). metric, penalty : as asked for. note : why the objective is NaN, else "".
+    boundaries : int64 event starts.
+    objective : what was maximised, without the penalty: the sum over events of modularity's terms, of minus the
+        conductance, or of the intra/inter similarity.
+    score : the same as the metric's own function gives it (a mean for the last two).
+    metric, penalty : as asked for.
+    note : why the objective is NaN, else "".
     """
 
     boundaries: np.ndarray
@@ -39,6 +41,7 @@ class Optimum:
 
     @property
     def n_events(self) -> int:
+        """How many events it has."""
         return len(self.boundaries)
 
     def gap(self, boundaries: Any) -> float:
@@ -234,8 +237,7 @@ def _infeasible(weights: np.ndarray, n_events: int | None, low: int, high: int, 
             f"{n} tokens cannot be cut into {n_events} events of {low} to {high} tokens: change n_events, "
             "min_event or max_event"
         )
-    possible = np.where(np.isfinite(weights), 0.0, -np.inf)
-    if np.isfinite(possible).any():
+    if np.isfinite(weights).any():
         return OptionError(
             f"no segmentation into {counts} of {low} to {high} tokens was found in which {objective} is defined for "
             "every event: change n_events, the limits on length or the candidates"

@@ -1,6 +1,6 @@
 """Proposals by name: from a story's signal to the starts of its events."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from emcog.boundaries.lengths import merge_short
 from emcog.boundaries.lexical import lexical
 from emcog.boundaries.peaks import peaks
 from emcog.boundaries.ranked import by_rank, cannot_be_had, place_apart, take_ranked
-from emcog.boundaries.threshold import running_scores
+from emcog.boundaries.threshold import running_scores, threshold
 from emcog.errors import OptionError
 
 
@@ -29,7 +29,7 @@ class Story:
 
     signal: np.ndarray
     sentences: np.ndarray
-    words: tuple[list[str], np.ndarray] = ((), np.empty(0, np.int64))  # type: ignore[assignment]
+    words: tuple[Sequence[str], np.ndarray] = ((), np.empty(0, np.int64))
     landing: np.ndarray | None = None
     gamma: float = 1.0
     window: int = 512
@@ -50,11 +50,10 @@ class Story:
 
 
 def _threshold(story: Story) -> np.ndarray:
-    score = running_scores(story.signal, story.window)
     if story.n_events is None:
-        with np.errstate(invalid="ignore"):
-            return np.union1d([0], np.flatnonzero(score > story.gamma))
+        return threshold(story.signal, story.gamma, story.window)
     # The gamma that gives n_events. Tokens too early to have a score come after all others, by their signal.
+    score = running_scores(story.signal, story.window)
     ordered = np.concatenate([by_rank(score), by_rank(np.where(np.isnan(score), story.signal, np.nan))])
     return take_ranked(ordered, story.n_events, len(story), story.min_event, story.landing)
 

@@ -1,6 +1,7 @@
 """Refinement: each proposed boundary moves to the place nearby where the similarity graph has its seam."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from emcog.graph.sums import NEGATIVE, check_adjacency, remove_negative
 from emcog.options import check_choice, check_number
 
 MODES = ("paper", "reference")
+REFINEMENTS = ("modularity", "conductance")
+"""Metrics that a segmentation may be refined by; `refine` itself takes intra/inter similarity too."""
 TIE = 1e-10  # scores nearer than this are one score: which is the larger would be rounding's choice, not the graph's
 
 Window = Callable[[int, int], np.ndarray]
@@ -84,8 +87,6 @@ def refine(
     n, window, band = _windows(adjacency)
     longest = check_window(max_window, band, min_size)
     starts = as_starts(boundaries, n, implied=True)
-    if starts[-1] >= n:
-        raise DataError(f"boundary {starts[-1]} lies outside the graph's {n} tokens")
     rule = Splitter(metric, min_size, check_choice("negative", negative or "clip", NEGATIVE), volume, longest)
     refined = starts.copy()
     following = np.append(starts[1:], n)
@@ -94,17 +95,15 @@ def refine(
     return refined
 
 
+@dataclass(frozen=True)
 class Splitter:
     """The rule of `mode="paper"` for one boundary; `longest` limits the window (None: no limit)."""
 
-    def __init__(self, metric: str, min_size: int, negative: str, volume: str, longest: int | None):
-        self.metric, self.min_size, self.negative, self.volume, self.longest = (
-            metric,
-            min_size,
-            negative,
-            volume,
-            longest,
-        )
+    metric: str
+    min_size: int
+    negative: str
+    volume: str
+    longest: int | None
 
     def window(self, before: int, proposal: int, after: int) -> tuple[int, int]:
         """The stretch [start, end) that is looked at to move a proposal between two boundaries."""

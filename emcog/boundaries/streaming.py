@@ -83,6 +83,17 @@ class StreamingRefiner:
         following = self._pending[0] if self._pending else self._known
         return max(self._last + 1, following - self._longest + self._rule.min_size)
 
+    def get_state(self) -> tuple[Any, dict[str, Any]]:
+        """What `set_state` needs to go on from here: the keys carried (None before the first), and plain values."""
+        names = ("_base", "_seen", "_known", "_last", "_pending", "_begun", "_done")
+        return self._rows, {name: getattr(self, name) for name in names}
+
+    def set_state(self, rows: Any, values: dict[str, Any]) -> None:
+        """Go on from where `get_state` of a refiner with the same settings was asked."""
+        self._rows = rows
+        for name, value in values.items():
+            setattr(self, name, list(value) if isinstance(value, list) else value)
+
     def push(self, keys: Any, proposals: Any, known: int | None = None) -> np.ndarray:
         """Take the next chunk; return the boundaries that are now settled.
 

@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import emcog
-from emcog.cli import models, segment, signals, train
+from emcog.cli import ask, batch, compare, datasets, memory, models, read, recall, report, segment, signals, train
 from emcog.cli.console import log_to_stderr, say
 from emcog.errors import EmcogError
 
@@ -25,9 +25,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("segment", epilog=segment.EXAMPLE)(segment.segment)
+app.command("batch", epilog=batch.EXAMPLE)(batch.batch)
+app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
+app.command("report", epilog=report.EXAMPLE)(report.report)
+app.command("read", epilog=read.EXAMPLE)(read.read)
+app.command("ask", epilog=ask.EXAMPLE)(ask.ask)
+app.command("recall", epilog=recall.EXAMPLE)(recall.recall)
+app.command("memory", epilog=memory.EXAMPLE)(memory.memory)
 app.command("train-lm", epilog=train.EXAMPLE)(train.train_lm)
 app.command("models", epilog=models.EXAMPLE)(models.models)
 app.command("signals", epilog=signals.EXAMPLE)(signals.signals)
+app.add_typer(datasets.datasets, name="datasets", epilog=datasets.EXAMPLE)
 
 USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 

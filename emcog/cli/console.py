@@ -137,13 +137,57 @@ def training(quiet: bool) -> Iterator[Callable[[int, int, float, float], None]]:
     began: list[tuple[float, int]] = []
 
     def report(step: int, steps: int, loss: float, speed: float) -> None:
-        began.append((time.monotonic(), step)) if not began else None
+        if not began:
+            began.append((time.monotonic(), step))
         if due() and not quiet:
             seconds = (time.monotonic() - began[0][0]) / max(1, step - began[0][1]) * (steps - step)
             left = f"{seconds / 60:.0f} min left"
             say(f"step {step:,} of {steps:,}: loss {loss:.3f} nats a token, {speed:,.0f} tokens/s, {left}")
 
     yield report
+
+
+@contextmanager
+def reading(quiet: bool) -> Iterator[Progress | None]:
+    """A progress function (tokens done, tokens in all) that tells the tokens/s and the time left, as `listening` does.
+
+    What was done before the first call (in an interrupted run, say) does not count towards the speed.
+    """
+    began = time.monotonic()
+    first: list[int] = []
+
+    def tell(done: int, total: int) -> str:
+        if not first:
+            first.append(done)
+        taken = time.monotonic() - began
+        speed = (done - first[0]) / taken if done > first[0] else math.nan
+        return "" if speed != speed else f"{speed:,.0f} tokens/s, {_duration((total - done) / speed)} left"
+
+    console = Console(stderr=True)
+    if quiet:
+        yield None
+    elif console.is_terminal and not console.is_dumb_terminal:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as Bar
+
+        columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+        with Bar(*columns, console=console, transient=True) as bar:
+            task = bar.add_task("", total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total, description=tell(done, total))
+    else:
+        due = _every(_SECONDS_BETWEEN_LINES)
+
+        def report(done: int, total: int) -> None:
+            told = tell(done, total)
+            if due():
+                say(f"read {done:,} of {total:,} tokens" + (f": {told}" if told else ""))
+
+        yield report
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{seconds:.0f} s" if seconds < 90 else f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
 def log_line(line: str) -> None:

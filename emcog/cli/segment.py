@@ -134,9 +134,9 @@ def _prepare(source: str, reading: dict[str, Any], settings: dict[str, Any], out
     transcript = read_transcript(source, **reading)
     stem = "stdin" if standard_input else file_stem(transcript.name)
     check_destination(out, stem, source=None if standard_input else source)
-    from emcog.segmenting import check_settings  # seconds of imports, so it comes last
+    from emcog.segmenting import make_settings  # seconds of imports, so it comes last
 
-    check_settings(**settings)
+    make_settings(**settings)
     return transcript, stem
 
 
@@ -153,14 +153,13 @@ def _record(segmentation: "Segmentation", files: list[Path]) -> dict[str, Any]:
 def _show(segmentation: "Segmentation", stem: str, files: list[Path]) -> None:
     events, n_words = segmentation.events, len(segmentation.words)
     timed = bool(events["onset_s"].notna().any())
-    begins = [text[:400] for text in events["text"]]
     if timed:
         where = [f"{_clock(a)}-{_clock(b)}" for a, b in zip(events["onset_s"], events["offset_s"], strict=True)]
     else:
         where = [f"{a}-{b - 1}" for a, b in zip(events["start_word"], events["end_word"], strict=True)]
     surprise = ["" if value != value else f"{value:.1f}" for value in events["surprise"]]
     columns = ["event", "time" if timed else "words", "tokens", "surprise", "begins"]
-    cells = zip(map(str, events["event"]), where, map(str, events["n_tokens"]), surprise, begins, strict=True)
+    cells = zip(map(str, events["event"]), where, map(str, events["n_tokens"]), surprise, events["text"], strict=True)
     rows = few_enough(list(cells), more=files[0].name)
     show_table(columns, rows, spare=("surprise", "tokens"))
     plural = "" if len(events) == 1 else "s"

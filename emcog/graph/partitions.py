@@ -110,8 +110,9 @@ def _partitions(starts: np.ndarray, first: np.ndarray, n: int, single: bool) -> 
         row = int(np.searchsorted(first, event, side="right")) - 1
         which = "" if single else f" of segmentation {row}"
         hint = "; flags need dtype bool" if not single and starts.max() <= 1 else ""
+        inside = 0 <= starts[event] < n
+        fault = f"is not below the next one, {int(ends[event])}" if inside else f"lies outside the {n} tokens"
         raise DataError(
-            f"boundary {int(starts[event])}{which} is not below the next one, {int(ends[event])}: boundaries must "
-            f"increase and lie in 0 to {n - 1}{hint}"
+            f"boundary {int(starts[event])}{which} {fault}: boundaries must increase and lie in 0 to {n - 1}{hint}"
         )
     return Partitions(starts, ends, first.astype(np.int64), single)

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from emcog.errors import DataError
-from emcog.lm.load import load_lm
+from emcog.lm.load import LM, load_lm
 from emcog.lm.reading import Chunk, read_in_chunks
 from emcog.options import check_number
 from emcog.signals import SIGNALS, Predictions
@@ -89,14 +89,11 @@ def listen(
         ids, char_start, char_end = lm.encode(text.text)
         bos = lm.bos_id
     else:
-        text, ids, bos = None, _as_ids(text), None
+        text, ids, bos = None, check_ids(text, lm), None
         char_start = char_end = np.full(len(ids), -1)
-    n_vocabulary = lm.model.get_input_embeddings().weight.shape[0]
-    if ids.min() < 0 or ids.max() >= n_vocabulary:
-        raise DataError(f"token ids must lie in 0..{n_vocabulary - 1} for {lm.name}, got {ids.min()}..{ids.max()}")
     n_local = int(check_number("n_local", min(1024, lm.limit) if n_local is None else n_local, low=8, integer=True))
     n_init = int(check_number("n_init", n_init, low=0, integer=True))
-    chunk = min(512, max(64, 2**25 // n_vocabulary)) if chunk is None else chunk
+    chunk = min(512, max(64, 2**25 // lm.n_vocabulary)) if chunk is None else chunk
     chunk = int(check_number("chunk", chunk, low=1, integer=True))
     settings = {"n_local": n_local, "n_init": n_init, "chunk": chunk}
 
@@ -111,9 +108,9 @@ def listen(
     signals = reducer.finish()
 
     word_index = text.word_of_spans(char_start, char_end) if text is not None else np.full(len(ids), -1)
-    tokens = pd.DataFrame({"token_id": ids})
-    pieces = [text.text[a:b] for a, b in zip(char_start, char_end, strict=True)] if text is not None else ""
-    tokens["text"] = pd.Series(pieces, index=tokens.index, dtype=str) if text is not None else ""
+    spans = zip(char_start, char_end, strict=True)
+    pieces = [text.text[a:b] for a, b in spans] if text is not None else [""] * len(ids)
+    tokens = pd.DataFrame({"token_id": ids, "text": pd.Series(pieces, dtype=str)})
     tokens["char_start"], tokens["char_end"], tokens["word_index"] = char_start, char_end, word_index
     for name, values in signals.items():
         tokens[name] = values
@@ -147,7 +144,8 @@ def word_table(transcript: Transcript, tokens: pd.DataFrame) -> pd.DataFrame:
     return words
 
 
-def _as_ids(given: Any) -> np.ndarray:
+def check_ids(given: Any, lm: LM) -> np.ndarray:
+    """Token ids as an int64 array (n,), or a DataError if they are none that the model has."""
     ids = given.detach().cpu().numpy() if isinstance(given, torch.Tensor) else np.asarray(given)
     if ids.ndim == 2 and ids.shape[0] == 1:
         ids = ids[0]
@@ -155,6 +153,8 @@ def _as_ids(given: Any) -> np.ndarray:
         raise DataError(
             f"token ids must be a non-empty 1-D sequence of whole numbers, got shape {ids.shape} of {ids.dtype}"
         )
+    if ids.min() < 0 or ids.max() >= lm.n_vocabulary:
+        raise DataError(f"token ids must lie in 0..{lm.n_vocabulary - 1} for {lm.name}, got {ids.min()}..{ids.max()}")
     return ids.astype(np.int64)
 
 

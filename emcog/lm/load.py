@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from emcog.errors import ModelError, OptionError
+from emcog.excerpts import first_words
 from emcog.lm.precision import compute_in_float32
 from emcog.options import check_choice
 
@@ -49,6 +50,11 @@ class LM:
             if isinstance(value := getattr(config, key, None), int) and value > 0:
                 return value
         return 2048
+
+    @property
+    def n_vocabulary(self) -> int:
+        """Token ids that the model has."""
+        return self.model.get_input_embeddings().weight.shape[0]
 
     @property
     def bos_id(self) -> int | None:
@@ -176,9 +182,8 @@ def _from_hub(name: str, dtype: torch.dtype, trust_remote_code: bool) -> tuple[A
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code)
     # What goes wrong here (no network, no such name, another kind of model, a damaged file) has no common class.
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
         raise ModelError(
-            f"cannot load {name!r} as a causal language model: {reason}; "
+            f"cannot load {name!r} as a causal language model: {first_words(str(error), 300)}; "
             "give a Hugging Face name, a folder with a model, or leave it out for the embedded one"
         ) from error
     return model, tokenizer

@@ -69,8 +69,7 @@ def _has_rotary_layers(lm: LM) -> bool:
 
 @torch.inference_mode()
 def _agrees_with_plain(lm: LM) -> bool:
-    n_vocabulary = lm.model.get_input_embeddings().weight.shape[0]
-    ids = np.random.default_rng(0).integers(0, n_vocabulary, 24)
+    ids = np.random.default_rng(0).integers(0, lm.n_vocabulary, 24)
     plain = lm.model(torch.from_numpy(ids)[None].to(lm.device), use_cache=False).logits[0].float()
     try:
         ours = torch.cat([part.logits.float() for part in _stream(lm, ids, None, 0, 64, 10, False)])

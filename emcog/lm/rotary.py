@@ -75,6 +75,18 @@ class Rotation:
         shape = (1, keys.shape[-2], self.cos.shape[-1])
         return self._rotate(keys, self._far_cos.expand(shape), self._far_sin.expand(shape))
 
+    def from_afar(self, queries: torch.Tensor) -> torch.Tensor:
+        """Turn `queries` (batch, heads, n, head_dim) so that they see raw keys as raw queries see `far(keys)`."""
+        shape = (1, queries.shape[-2], self.cos.shape[-1])
+        return self._rotate(queries, self._far_cos.expand(shape), -self._far_sin.expand(shape))
+
+    def to(self, device: torch.device) -> "Rotation":
+        """The same rotation with its tables on another device."""
+        twin = copy.copy(self)
+        for name in ("cos", "sin", "_far_cos", "_far_sin"):
+            setattr(twin, name, getattr(self, name).to(device))
+        return twin
+
     def _rotate(self, states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
         width = cos.shape[-1]
         # The formula takes queries and keys at once; one head serves as the other, unused, argument.

@@ -110,7 +110,7 @@ class WindowAttention:
             if far is not None:
                 # Initial key j has left the window of query i where i - j >= n_local.
                 first = self.cache.seen + start - self.cache.n_local
-                part = merge_far(part, lse, far[0][:, :, start:stop], far[1], far[2], first, scaling, softcap)
+                part, _ = merge_far(part, lse, far[0][:, :, start:stop], far[1], far[2], first, scaling, softcap)
             parts.append(part)
         return torch.cat(parts, dim=2).transpose(1, 2), None
 
@@ -120,9 +120,9 @@ class WindowAttention:
             distance = torch.arange(n_keys - n, n_keys)[:, None] - torch.arange(n_keys)[None]
             seen = ((distance >= 0) & (distance < window)).to(like.device)
             found = torch.zeros(n, n_keys, dtype=like.dtype, device=like.device).masked_fill_(~seen, -torch.inf)
-            self._masks = (
-                {**self._masks, (n, n_keys, window): found} if len(self._masks) < 64 else {(n, n_keys, window): found}
-            )
+            if len(self._masks) >= 64:
+                self._masks.clear()
+            self._masks[n, n_keys, window] = found
         return found
 
 
@@ -130,7 +130,7 @@ def attend(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    mask: torch.Tensor,
+    mask: torch.Tensor | None,
     scaling: float,
     softcap: float | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -139,7 +139,8 @@ def attend(
     Parameters
     ----------
     query : (1, heads, n, head_dim). key, value : (1, kv_heads, m, head_dim); heads is a multiple of kv_heads.
-    mask : (n, m), added to the scores; every row has at least one finite entry.
+    mask : (n, m), added to the scores, or (groups * n, m), repeated already for the query heads that share a key head;
+        every row has at least one finite entry. None: every query sees every key.
     softcap : scores are squashed to softcap * tanh(score / softcap), as in Gemma 2.
 
     Returns
@@ -150,28 +151,43 @@ def attend(
     groups = heads // kv_heads
     # Query heads that share a key head are stacked, so no key is ever copied for them.
     q = query.reshape(1, kv_heads, groups * n, -1)
-    mask = mask.repeat(groups, 1) if groups > 1 else mask
+    if mask is not None:
+        mask = mask.repeat(groups, 1) if groups > 1 and len(mask) == n else mask
     if q.device.type == "cpu" and softcap is None and query.shape[-1] == value.shape[-1]:
         out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-            q.contiguous(), key, value, attn_mask=mask[None, None], scale=scaling
+            q.contiguous(), key, value, attn_mask=None if mask is None else mask[None, None], scale=scaling
         )
     else:
-        scores = _scores(q, key, scaling, softcap) + mask.float()
+        scores = _scores(q, key, scaling, softcap)
+        scores = scores if mask is None else scores + mask.float()
         lse = scores.logsumexp(-1)
         out = (scores - lse[..., None]).exp().to(value.dtype) @ value
     return out.reshape(1, heads, n, -1), lse.reshape(1, heads, n)
 
 
+def merge_parts(
+    out: torch.Tensor, lse: torch.Tensor, other: torch.Tensor, other_lse: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two attentions of the same queries on different keys, as one softmax over all keys; shapes as in `attend`."""
+    total = torch.logaddexp(lse, other_lse)
+    share = (lse - total).exp()[..., None].to(out.dtype)
+    return out * share + other * (other_lse - total).exp()[..., None].to(out.dtype), total
+
+
 def merge_far(
     out: torch.Tensor, lse: torch.Tensor, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
     first: int, scaling: float, softcap: float | None,
-) -> torch.Tensor:  # fmt: skip
+) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """Add keys to a finished attention, as if all had been in one softmax.
 
     Parameters
     ----------
     out, lse : what `attend` returned for the same queries.
     query, key, value : for the added part; query i sees added key j where j <= first + i.
+
+    Returns
+    -------
+    out and lse of all keys together.
     """
     heads, kv_heads, n, m = query.shape[1], key.shape[1], query.shape[2], key.shape[2]
     q = query.reshape(1, kv_heads, -1, query.shape[-1])
@@ -183,7 +199,7 @@ def merge_far(
     total = torch.logaddexp(lse.float(), scores.logsumexp(-1))
     weights = (scores - total[..., None]).exp().to(value.dtype).reshape(1, kv_heads, -1, m)
     added = (weights @ value).reshape(out.shape)
-    return out * (lse - total).exp()[..., None].to(out.dtype) + added
+    return out * (lse - total).exp()[..., None].to(out.dtype) + added, total
 
 
 def _scores(query: torch.Tensor, key: torch.Tensor, scaling: float, softcap: float | None) -> torch.Tensor:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from emcog.errors import DataError, OptionError, StorageError
+from emcog.excerpts import first_words
 from emcog.files import write_files
 from emcog.segmentation.tables import EVENT_COLUMNS, Segmentation, event_columns, event_texts
 
@@ -61,7 +62,7 @@ def read_segmentation(folder: str | os.PathLike[str], stem: str | None = None) -
         events = _events_from_tsv(content["events"], tokens)
         return Segmentation(events, tokens, words, manifest["provenance"])
     except (DataError, KeyError, ValueError, OSError) as error:
-        raise StorageError(f"cannot read the files of {record}: {_one_line(error)}") from error
+        raise StorageError(f"cannot read the files of {record}: {first_words(str(error), 200)}") from error
 
 
 def file_stem(name: str) -> str:
@@ -153,7 +154,8 @@ def _parquet(kind: str, frame: pd.DataFrame) -> bytes:
     try:
         pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), out)
     except (pa.ArrowException, TypeError, ValueError) as error:
-        raise StorageError(f"the table of {kind} cannot be stored as Parquet: {_one_line(error)}") from error
+        reason = first_words(str(error), 200)
+        raise StorageError(f"the table of {kind} cannot be stored as Parquet: {reason}") from error
     return out.getvalue()
 
 
@@ -193,7 +195,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(_read_bytes(path))
     except ValueError as error:
-        raise StorageError(f"{path} is damaged: it is not JSON ({_one_line(error)})") from error
+        raise StorageError(f"{path} is damaged: it is not JSON ({first_words(str(error), 200)})") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise StorageError(f"{path} is not the record of an emcog segmentation")
     if manifest.get("format_version") != FORMAT_VERSION:
@@ -213,7 +215,3 @@ def _is_manifest(path: Path) -> bool:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -33,6 +33,8 @@ EVENT_COLUMNS = {
 NESTED_COLUMN = re.compile(r"parent|level_\d+")
 TOKEN_COLUMNS = {"text": "str"}
 WORD_COLUMNS = {"word": "str", "onset_s": "float64", "offset_s": "float64"}
+THRESHOLD_DECIDES = ("threshold", "peaks", "fixed", "random")
+"""Proposals whose number of events follows from the threshold, where no number is asked for."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -163,7 +165,7 @@ class Segmentation:
         if name == "embedded":
             name = "embedded LM"
         told = dict(settings)
-        if told.get("propose") not in ("threshold", "peaks") or told.get("n_events") is not None:
+        if told.get("propose") not in THRESHOLD_DECIDES or told.get("n_events") is not None:
             told.pop("gamma", None)  # it had no say
             told.pop("window", None)
         if told.get("min_event") == 1:
@@ -202,7 +204,8 @@ def _typed(table: str, frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.Da
     try:
         return frame.reset_index(drop=True).astype(dict(columns))
     except (TypeError, ValueError) as error:
-        raise DataError(f"the table of {table} has a column of the wrong kind: {_reason(error)}") from error
+        reason = first_words(str(error), 200)
+        raise DataError(f"the table of {table} has a column of the wrong kind: {reason}") from error
 
 
 def _check_events(events: pd.DataFrame, tokens: pd.DataFrame, n_words: int) -> None:
@@ -217,7 +220,3 @@ def _check_events(events: pd.DataFrame, tokens: pd.DataFrame, n_words: int) -> N
         raise DataError("events must be counted from 0, and n_tokens must be end_token - start_token")
     if events["text"].tolist() != event_texts(tokens, start, end):
         raise DataError("an event's text differs from the joined texts of its tokens")
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

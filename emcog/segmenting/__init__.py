@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from emcog.segmenting.settings import METHODS, SegmentSettings, check_settings
+from emcog.segmenting.settings import METHODS, SegmentSettings, make_settings
 
 if TYPE_CHECKING:
     from emcog.segmenting.straight import segment
 
-__all__ = ["METHODS", "SegmentSettings", "check_settings", "segment"]
+__all__ = ["METHODS", "SegmentSettings", "make_settings", "segment"]
 
 
 def __getattr__(name: str) -> object:

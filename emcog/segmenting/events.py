@@ -33,8 +33,5 @@ def event_table(
         }
     )
     if levels is not None:
-        for depth in range(len(levels.levels) - 1):
-            coarse = levels.levels[depth]
-            table[f"level_{depth}"] = np.searchsorted(coarse, starts, side="right") - 1
-        table["parent"] = levels.parents[-1]
+        table = table.assign(**levels.holders())
     return table

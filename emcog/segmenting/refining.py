@@ -1,7 +1,7 @@
 """Boundaries from the key graph: refinement as the keys come, and the exact optimum.
 
-Keys are large (kilobytes a token) and are not kept: a short text's stand in memory for a moment, a long one's go
-through the streaming refiner as they come. Where the proposals need the whole signal first, the text is read twice.
+Keys are large (kilobytes a token) and are not kept: they go into the graph of a short text, or through the streaming
+refiner, as they come. Where proposals that are to be refined need the whole signal first, the text is read twice.
 """
 
 from collections.abc import Callable
@@ -10,20 +10,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from emcog.boundaries.hierarchy import Hierarchy, hierarchy
 from emcog.boundaries.optimal import optimal
 from emcog.boundaries.streaming import StreamingRefiner
 from emcog.boundaries.threshold import running_scores
 from emcog.errors import OptionError
 from emcog.graph import BandedGraph
-from emcog.graph.similarity import key_rows, to_numpy
 from emcog.lm import LM, listen
 from emcog.segmenting.settings import SegmentSettings
 
 MAX_WINDOW = 512
-"""Tokens, the longest stretch that a boundary may move in and that an optimal event may have by default."""
+"""Tokens, the longest stretch that a boundary may move in, and the band of the graph of a short text."""
 SHORT = 32_768
-"""Tokens of a text whose keys are held in memory for the optimum and for levels."""
+"""Tokens of the longest text whose graph is kept whole, for the optimum and for levels."""
 
 Progress = Callable[[int, int], None] | None
 
@@ -83,38 +81,35 @@ def refine_by_keys(text: Any, lm: LM, starts: np.ndarray, settings: SegmentSetti
     return np.concatenate([*found, refiner.finish()])
 
 
-def graph_of(text: Any, lm: LM, settings: SegmentSettings, n: int, progress: Progress) -> BandedGraph:
-    """The banded key graph of a short text, as wide as its longest event may be."""
-    if n > SHORT:
-        raise OptionError(f"the optimum and levels take texts of up to {SHORT:,} tokens, this one has {n:,}: cut it")
-    layers = upper_layers(lm, settings)
-    rows: list[np.ndarray] = []
+class GraphBuilder:
+    """Forms the banded key graph of a short text, chunk by chunk, while the text is being listened to.
 
-    def push(start: int, keys: torch.Tensor, signals: dict[str, np.ndarray]) -> None:
-        rows.append(to_numpy(key_rows(keys, layers, settings.heads)))
+    `push` is given to `listen` as its `on_keys`; `graph` is whole afterwards.
+    """
 
-    listen(text, lm, on_keys=push, progress=progress)
-    band = min(n, max(settings.max_event or MAX_WINDOW, MAX_WINDOW))
-    return BandedGraph.from_keys(np.concatenate(rows), band)
+    def __init__(self, lm: LM, settings: SegmentSettings):
+        band = max(MAX_WINDOW, settings.max_event or 0)
+        self.graph = BandedGraph(band, layers=upper_layers(lm, settings), heads=settings.heads)
+
+    def push(self, start: int, keys: torch.Tensor, signals: dict[str, np.ndarray]) -> None:
+        """Take the keys from token `start` on; an OptionError as soon as the text proves too long."""
+        if start + keys.shape[2] > SHORT:
+            raise OptionError(f"the optimum and levels take texts of up to {SHORT:,} tokens: cut this one")
+        self.graph.append(keys)
 
 
-def best_segmentation(graph: BandedGraph, n: int, settings: SegmentSettings) -> np.ndarray:
+def best_segmentation(graph: BandedGraph, settings: SegmentSettings) -> np.ndarray:
     """Starts of the exact optimum of modularity, with the settings' limits."""
-    n_events = settings.n_events if settings.levels is None else settings.levels[-1]
-    longest = min(n, settings.max_event or MAX_WINDOW)
-    if n_events is not None and n_events * longest < n:
-        longest = n
-    return optimal(graph, n_events, settings.penalty, max_event=longest, min_event=settings.min_event).boundaries
-
-
-def nested(graph: BandedGraph, starts: np.ndarray, settings: SegmentSettings) -> Hierarchy:
-    """Coarser levels out of `starts`, as `settings.levels` asks for."""
-    return hierarchy(graph, settings.levels or (), starts)
+    wanted = settings.wanted
+    # Without a limit of the user's, one that keeps the search short and that events of unlike lengths do not feel.
+    usual = max(MAX_WINDOW, 2 * settings.min_event, 4 * -(-graph.n // wanted) if wanted else 0)
+    longest = settings.max_event or usual
+    return optimal(graph, wanted, settings.penalty, max_event=longest, min_event=settings.min_event).boundaries
 
 
 def can_refine_online(settings: SegmentSettings) -> bool:
-    """Whether proposals follow from what was read so far, so that one pass over the text is enough."""
-    return settings.propose == "threshold" and settings.n_events is None
+    """Whether what is to be refined follows from what was read so far, so that one pass over the text is enough."""
+    return settings.refine is not None and settings.propose == "threshold" and settings.n_events is None
 
 
 def _streaming(lm: LM, settings: SegmentSettings) -> StreamingRefiner:

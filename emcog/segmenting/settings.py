@@ -1,18 +1,18 @@
 """Every setting of a segmentation, and the methods that have names of their own."""
 
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from emcog.boundaries import PROPOSALS
+from emcog.boundaries.hierarchy import check_levels
+from emcog.boundaries.refinement import REFINEMENTS
+from emcog.boundaries.threshold import MIN_SAMPLES
 from emcog.errors import OptionError
 from emcog.options import check_choice, check_number
 from emcog.signals import SIGNALS
 
 SNAPS = ("word", "sentence")
-REFINEMENTS = ("modularity", "conductance")
-GRAPH_PROPOSALS = {"optimal": "the segmentation of highest summed modularity, exactly; with n_events, into that many"}
-ALL_PROPOSALS = [*PROPOSALS, *GRAPH_PROPOSALS]
+ALL_PROPOSALS = [*PROPOSALS, "optimal"]
 
 
 class Method(NamedTuple):
@@ -67,40 +67,56 @@ class SegmentSettings:
                 check_choice(name, getattr(self, name), allowed)
         # What is kept is what was checked: plain numbers, which JSON can hold, also where NumPy's were given.
         object.__setattr__(self, "gamma", check_number("gamma", self.gamma))
-        for name, low in (("window", 32), ("min_event", 1), ("seed", 0), ("n_events", 1), ("distance", 1)):
-            if name not in ("n_events", "distance") or getattr(self, name) is not None:
-                object.__setattr__(self, name, check_number(name, getattr(self, name), low=low, integer=True))
-        for name in ("layers", "heads", "levels"):
+        for name, low in (("window", MIN_SAMPLES), ("min_event", 1), ("seed", 0)):
+            object.__setattr__(self, name, check_number(name, getattr(self, name), low=low, integer=True))
+        for name in ("n_events", "distance"):
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, _whole_numbers(name, getattr(self, name)))
+                object.__setattr__(self, name, check_number(name, getattr(self, name), low=1, integer=True))
+        for name in ("layers", "heads"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _indices(name, getattr(self, name)))
+        if self.levels is not None:
+            object.__setattr__(self, "levels", check_levels(_listed(self.levels)))
+            if self.n_events not in (None, self.levels[-1]):
+                raise OptionError("levels says how many events there are: leave n_events out")
         self._check_together()
 
     def _check_together(self) -> None:
         if self.max_event is not None:
             longest = check_number("max_event", self.max_event, low=2 * self.min_event - 1, integer=True)
             object.__setattr__(self, "max_event", longest)
-            if self.n_events is not None and self.propose != "optimal":
-                raise OptionError("max_event and n_events cannot both hold: splitting long events changes their number")
-        if self.propose == "top" and self.n_events is None and self.levels is None:
+            if self.wanted is not None and self.propose != "optimal":
+                raise OptionError(
+                    "max_event and n_events (or levels) cannot both hold: splitting long events changes their number"
+                )
+        if self.propose == "top" and self.wanted is None:
             raise OptionError("propose='top' needs the number of events: give n_events (--n-events K)")
         if self.penalty is not None:
             object.__setattr__(self, "penalty", check_number("penalty", self.penalty, low=0))
-            if self.propose != "optimal" or self.n_events is not None:
-                raise OptionError("penalty is for propose='optimal' without n_events: leave it out")
-        if self.levels is not None:
-            if self.levels[0] < 1 or any(fine <= coarse for coarse, fine in pairwise(self.levels)):
-                raise OptionError(f"levels must be numbers of events that increase, such as 5,20; got {self.levels}")
-            if self.n_events not in (None, self.levels[-1]):
-                raise OptionError("levels says how many events there are: leave n_events out")
+            if self.propose != "optimal" or self.wanted is not None:
+                raise OptionError("penalty is for propose='optimal' without n_events and levels: leave it out")
+
+    @property
+    def wanted(self) -> int | None:
+        """How many events were asked for, if a number was."""
+        return self.levels[-1] if self.levels is not None else self.n_events
+
+    @property
+    def needs_graph(self) -> bool:
+        """Whether the graph of all keys is needed, which only a short text can have."""
+        return self.propose == "optimal" or self.levels is not None
 
     @property
     def needs_keys(self) -> bool:
         """Whether the model's keys are needed beside its predictions."""
-        return self.refine is not None or self.propose in GRAPH_PROPOSALS or self.levels is not None
+        return self.refine is not None or self.needs_graph
 
 
 def make_settings(method: str | None = None, **settings: Any) -> SegmentSettings:
-    """Settings from keywords, where `method` may stand for a proposal and a refinement."""
+    """Settings from keywords, where `method` may stand for a proposal and a refinement.
+
+    Raises an OptionError wherever `segment` would refuse them; needs neither transcript nor model.
+    """
     if method is not None:
         chosen = METHODS[check_choice("method", method, METHODS)]
         for name in ("propose", "refine"):
@@ -111,19 +127,13 @@ def make_settings(method: str | None = None, **settings: Any) -> SegmentSettings
     return SegmentSettings(**settings)
 
 
-def check_settings(method: str | None = None, **settings: Any) -> None:
-    """Raise an OptionError if `segment` would refuse these settings; needs neither transcript nor model."""
-    make_settings(method, **settings)
-
-
-def recorded(settings: SegmentSettings) -> dict[str, Any]:
-    """The settings as they are written into a segmentation's provenance."""
-    return asdict(settings)
-
-
-def _whole_numbers(name: str, values: Any) -> tuple[int, ...]:
-    given = values.split(",") if isinstance(values, str) else [values] if isinstance(values, int) else list(values)
-    low = 1 if name == "levels" else 0
+def _indices(name: str, values: Any) -> tuple[int, ...]:
+    given = _listed(values)
     if not given:
         raise OptionError(f"{name} is empty: give at least one number")
-    return tuple(int(check_number(name, value, low=low, integer=True)) for value in given)
+    return tuple(int(check_number(name, value, low=0, integer=True)) for value in given)
+
+
+def _listed(values: Any) -> list[Any]:
+    """Numbers as Python gives them (one or several) or as the command line does: "4,5"."""
+    return values.split(",") if isinstance(values, str) else [values] if isinstance(values, int) else list(values)

@@ -1,6 +1,7 @@
 """segment(): from a transcript to its events in one call."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -18,12 +19,13 @@ from emcog.boundaries import (
     split_long,
     word_tokens,
 )
-from emcog.errors import OptionError
+from emcog.boundaries.hierarchy import hierarchy
+from emcog.graph import BandedGraph
 from emcog.lm import LM, Listening, listen, load_lm
 from emcog.segmentation import Segmentation
 from emcog.segmenting import refining
 from emcog.segmenting.events import event_table
-from emcog.segmenting.settings import SegmentSettings, make_settings, recorded
+from emcog.segmenting.settings import SegmentSettings, make_settings
 from emcog.transcript import Transcript, read_transcript
 
 Progress = Callable[[int, int], None] | None
@@ -62,7 +64,8 @@ def segment(
         "peaks": local maxima at least `distance` tokens apart that exceed the same threshold;
         "top": the highest values; "fixed": equal lengths; "random": the threshold's lengths, shuffled by `seed`;
         "sentence": every sentence; "lexical": valleys of lexical cohesion;
-        "optimal": the exact optimum of modularity in the key graph, events having at most `max_event` (512) tokens.
+        "optimal": the exact optimum of modularity in the key graph, events having at most `max_event` tokens (default
+        512, or four times the mean length that n_events asks for, if that is more).
     gamma : threshold in standard deviations.
     window : tokens, at least 32.
     refine : "modularity" or "conductance" moves each proposed boundary to the seam of the key graph (Fountas et al.
@@ -107,35 +110,35 @@ def segment(
     elif isinstance(transcript, Path):
         transcript = read_transcript(transcript)
     lm = load_lm(lm)
-    if settings.refine is not None and refining.can_refine_online(settings):
-        online = refining.OnlineRefiner(lm, settings)
-        listening = listen(transcript, lm, on_keys=online.push, progress=progress)
-        starts = online.finish()
-    else:
-        listening = listen(transcript, lm, progress=progress)
-        starts = _proposed(transcript, lm, listening, settings, progress)
+    online = refining.OnlineRefiner(lm, settings) if refining.can_refine_online(settings) else None
+    builder = refining.GraphBuilder(lm, settings) if settings.needs_graph else None
+    takers = [taker.push for taker in (online, builder) if taker is not None]
+
+    def on_keys(*news: Any) -> None:
+        for take in takers:
+            take(*news)
+
+    listening = listen(transcript, lm, on_keys=on_keys if takers else None, progress=progress)
+    graph = None if builder is None else builder.graph
+    starts = _proposed(transcript, lm, listening, settings, graph, progress) if online is None else online.finish()
     starts = _placed(transcript, listening, settings, starts)
-    parents = None
-    if settings.levels is not None:
-        graph = refining.graph_of(transcript, lm, settings, len(listening), progress)
-        if settings.levels[-1] > len(starts):
-            raise OptionError(
-                f"levels asks for {settings.levels[-1]} events, but only {len(starts)} were left: ask for fewer"
-            )
-        tree = refining.nested(graph, starts, settings)
-        starts, parents = tree.levels[-1], tree
-    events = event_table(transcript, listening.tokens, starts, settings.signal, parents)
+    tree = None if settings.levels is None else hierarchy(graph, settings.levels, starts)
+    starts = starts if tree is None else tree.levels[-1]
+    events = event_table(transcript, listening.tokens, starts, settings.signal, tree)
     return Segmentation(events, listening.tokens, listening.words, _provenance(transcript, listening, settings, lm))
 
 
 def _proposed(
-    transcript: Transcript, lm: LM, listening: Listening, settings: SegmentSettings, progress: Progress
+    transcript: Transcript,
+    lm: LM,
+    listening: Listening,
+    settings: SegmentSettings,
+    graph: BandedGraph | None,
+    progress: Progress,
 ) -> np.ndarray:
     """Starts that are proposed once the whole signal is known, refined if they are to be."""
-    n = len(listening)
-    if settings.propose == "optimal":
-        graph = refining.graph_of(transcript, lm, settings, n, progress)
-        starts = refining.best_segmentation(graph, n, settings)
+    if graph is not None and settings.propose == "optimal":
+        starts = refining.best_segmentation(graph, settings)
     else:
         starts = propose(settings.propose, _story(transcript, listening, settings))
     if settings.refine is not None:
@@ -155,7 +158,7 @@ def _story(transcript: Transcript, listening: Listening, settings: SegmentSettin
         gamma=settings.gamma,
         window=settings.window,
         distance=settings.distance or 25,
-        n_events=settings.n_events if settings.levels is None else settings.levels[-1],
+        n_events=settings.wanted,
         min_event=settings.min_event,
         seed=settings.seed,
     )
@@ -196,6 +199,6 @@ def _provenance(transcript: Transcript, listening: Listening, settings: SegmentS
         "input": {"name": transcript.name, "format": transcript.format, "sha256": transcript.sha256},
         **listening.provenance,
         **graph,
-        "settings": recorded(settings),
+        "settings": asdict(settings),
         "seed": settings.seed,
     }

@@ -12,7 +12,7 @@ import pandas as pd
 
 import emcog
 from emcog import boundaries
-from emcog.boundaries import Story, fixed, merge_short, shuffled, split_long
+from emcog.boundaries import Story, merge_short, split_long
 from emcog.boundaries.features import check_features, running_prediction_distance
 from emcog.boundaries.hierarchy import Hierarchy, hierarchy
 from emcog.boundaries.optimal import optimal
@@ -150,14 +150,18 @@ def segment_features(
             f"{settings.wanted} events of at least {settings.min_event} rows cannot be had from {len(rows)} rows: ask "
             "for fewer"
         )
-    signal = running_prediction_distance(rows, prediction, half_life, prediction_window, distance_kind)
+    signal = running_prediction_distance(
+        rows, settings.prediction, settings.half_life, settings.prediction_window, settings.distance_kind
+    )
     graph = _graph(rows, settings) if settings.needs_graph else None
     starts = _proposed(signal, graph, settings)
-    if refine is not None:  # Proposals keep min_event from each other: so do the refined, whose number stays
-        starts = boundaries.refine(graph, starts, refine, min_size=min_event, negative=negative)
+    if settings.refine is not None:  # Proposals keep min_event from each other: so do the refined, whose number stays
+        starts = boundaries.refine(
+            graph, starts, settings.refine, min_size=settings.min_event, negative=settings.negative
+        )
     if settings.max_event is not None and settings.propose != "optimal":
         starts = split_long(starts, len(rows), settings.max_event, settings.min_event, signal)
-    tree = None if settings.levels is None else hierarchy(graph, settings.levels, starts, negative=negative)
+    tree = None if settings.levels is None else hierarchy(graph, settings.levels, starts, negative=settings.negative)
     events = _event_table(starts if tree is None else tree.levels[-1], signal, onsets, tree)
     note = "; ".join(_notes(signal, onsets, graph, settings))
     return FeatureSegmentation(events, signal, _provenance(rows, onsets, graph, settings), note)
@@ -217,16 +221,8 @@ def _proposed(signal: np.ndarray, graph: Any, settings: SeriesSettings) -> np.nd
         min_event=settings.min_event,
         seed=settings.seed,
     )
-    n = len(signal)
-    if settings.propose == "fixed" and settings.wanted is not None:
-        return fixed(n, settings.wanted)
-    # Smooth signals stay above a threshold for several rows, of which the first counts: the baselines get as many
-    # events, and of the lengths, as are left then.
-    by_signal = "threshold" if settings.propose in ("fixed", "random") else settings.propose
-    starts = merge_short(boundaries.propose(by_signal, story), n, settings.min_event)
-    if settings.propose == "fixed":
-        return fixed(n, len(starts))
-    return shuffled(starts, n, settings.seed) if settings.propose == "random" else starts
+    # Smooth signals stay above a threshold for several rows, of which the first counts.
+    return merge_short(boundaries.propose(settings.propose, story), len(signal), settings.min_event)
 
 
 def _longest(n: int, settings: SeriesSettings) -> int:
@@ -256,9 +252,7 @@ def _event_table(
         }
     )
     if tree is not None:
-        for depth, coarse in enumerate(tree.levels[:-1]):
-            table[f"level_{depth}"] = np.searchsorted(coarse, starts, side="right") - 1
-        table["parent"] = tree.parents[-1]
+        table = table.assign(**tree.holders())
     return table
 
 

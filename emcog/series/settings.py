@@ -1,10 +1,10 @@
 """Every setting of the segmentation of a series."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
 
+from emcog.boundaries.features import DISTANCES, PREDICTIONS
+from emcog.boundaries.hierarchy import check_levels
+from emcog.boundaries.refinement import REFINEMENTS
 from emcog.boundaries.threshold import MIN_SAMPLES
 from emcog.errors import OptionError
 from emcog.graph import NEGATIVE
@@ -12,7 +12,6 @@ from emcog.options import check_choice, check_number
 
 SERIES_PROPOSALS = ("threshold", "peaks", "top", "fixed", "random", "optimal")
 SERIES_KINDS = ("cosine", "correlation", "dot")
-REFINEMENTS = ("modularity", "conductance")
 
 
 @dataclass(frozen=True)
@@ -39,23 +38,30 @@ class SeriesSettings:
 
     def __post_init__(self) -> None:
         check_choice("propose", self.propose, SERIES_PROPOSALS)
+        check_choice("prediction", self.prediction, PREDICTIONS)
+        check_choice("distance_kind", self.distance_kind, DISTANCES)
         check_choice("kind", self.kind, SERIES_KINDS)
         check_choice("negative", self.negative, NEGATIVE)
         if self.refine is not None:
             check_choice("refine", self.refine, REFINEMENTS)
-        check_number("gamma", self.gamma)
-        for name, low in (("window", MIN_SAMPLES), ("min_event", 1), ("distance", 1), ("seed", 0), ("n_events", 1)):
-            if getattr(self, name) is not None:
-                check_number(name, getattr(self, name), low=low, integer=True)
+        # What is kept is what was checked: plain numbers, which JSON can hold, also where NumPy's were given.
+        object.__setattr__(self, "gamma", check_number("gamma", self.gamma))
+        object.__setattr__(self, "half_life", check_number("half_life", self.half_life, above=0))
+        least = {"window": MIN_SAMPLES, "prediction_window": 1, "min_event": 1, "distance": 1, "seed": 0}
+        for name, low in least.items():
+            object.__setattr__(self, name, check_number(name, getattr(self, name), low=low, integer=True))
+        if self.n_events is not None:
+            object.__setattr__(self, "n_events", check_number("n_events", self.n_events, low=1, integer=True))
         if self.levels is not None:
-            object.__setattr__(self, "levels", _check_levels(self.levels))
+            object.__setattr__(self, "levels", check_levels(self.levels))
             if self.n_events not in (None, self.levels[-1]):
                 raise OptionError("levels says how many events there are: leave n_events out")
         self._check_together()
 
     def _check_together(self) -> None:
         if self.max_event is not None:
-            check_number("max_event", self.max_event, low=2 * self.min_event - 1, integer=True)
+            longest = check_number("max_event", self.max_event, low=2 * self.min_event - 1, integer=True)
+            object.__setattr__(self, "max_event", longest)
             if self.wanted is not None and self.propose != "optimal":
                 raise OptionError(
                     "max_event cannot hold beside n_events or levels: splitting long events changes their number"
@@ -63,7 +69,7 @@ class SeriesSettings:
         if self.propose == "top" and self.wanted is None:
             raise OptionError("propose='top' needs the number of events: give n_events")
         if self.penalty is not None:
-            check_number("penalty", self.penalty, low=0)
+            object.__setattr__(self, "penalty", check_number("penalty", self.penalty, low=0))
             if self.propose != "optimal" or self.wanted is not None:
                 raise OptionError("penalty is for propose='optimal' without n_events and levels: leave it out")
 
@@ -76,10 +82,3 @@ class SeriesSettings:
     def needs_graph(self) -> bool:
         """Whether the rows are compared with each other, or their signal is enough."""
         return self.refine is not None or self.propose == "optimal" or self.levels is not None
-
-
-def _check_levels(levels: Sequence[Any]) -> tuple[int, ...]:
-    numbers = tuple(int(check_number("levels", level, low=1, integer=True)) for level in levels)
-    if not numbers or any(fine <= coarse for coarse, fine in pairwise(numbers)):
-        raise OptionError(f"levels must be numbers of events that increase, such as 5, 20; got {list(numbers)}")
-    return numbers

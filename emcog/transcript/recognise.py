@@ -21,7 +21,7 @@ def recognise(path: str, content: str) -> str:
     """
     named = SUFFIXES.get(PurePath(path).suffix.lower())
     if named == "csv":
-        return "gentle" if looks_like_gentle(content) else "csv"
+        return "gentle" if looks_like_gentle(content, is_table=True) else "csv"
     if named is None or named == "text":
         return sniff(content) or "text"
     return named
@@ -71,15 +71,20 @@ def is_number(field: str) -> bool:
     return True
 
 
-def looks_like_gentle(content: str) -> bool:
-    """True if the first rows are word, aligned word, onset, offset, with both times or neither, and no header."""
+def looks_like_gentle(content: str, is_table: bool = False) -> bool:
+    """True if the first rows are word, aligned word, onset, offset, with both times or neither, and no header.
+
+    What is not known to be a table must have times in them: prose whose lines end in three commas keeps its commas.
+    """
     rows = first_rows(content, ",")
     shaped = [len(row) == 4 and bool(row[0].strip()) for row in rows]
     if not rows or not all(shaped):
         return False
     timed = [is_number(row[2]) and is_number(row[3]) for row in rows]
     untimed = [not row[2].strip() and not row[3].strip() for row in rows]
-    return all(a or b for a, b in zip(timed, untimed, strict=True)) and (any(timed) or not any(r[1] for r in rows))
+    return all(a or b for a, b in zip(timed, untimed, strict=True)) and (
+        any(timed) or (is_table and not any(row[1] for row in rows))
+    )
 
 
 def looks_like_table(content: str) -> str | None:

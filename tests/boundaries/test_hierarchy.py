@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emcog.boundaries.hierarchy import hierarchy, nest
+from emcog.boundaries.hierarchy import hierarchy
 from emcog.errors import OptionError
 from emcog.graph import modularity
 
@@ -55,20 +55,23 @@ def test_without_boundaries_the_finest_level_is_the_optimum():
     check(result)
 
 
-def test_given_segmentations_are_made_to_nest():
-    result = nest([[0, 5], np.array([3, 6]), np.array([1, 0, 0, 0, 0, 0, 0, 1, 0], bool)], 9)
-    assert [starts.tolist() for starts in result.levels] == [[0, 5], [0, 3, 5, 6], [0, 3, 5, 6, 7]]
-    assert [parents.tolist() for parents in result.parents] == [[-1, -1], [0, 0, 1, 1], [0, 1, 2, 3, 3]]
-    check(result)
+def test_every_event_knows_who_holds_it():
+    columns = hierarchy(NESTED, [1, 2, 4]).holders()
+    assert {name: values.tolist() for name, values in columns.items()} == {
+        "level_0": [0, 0, 0, 0],
+        "level_1": [0, 0, 1, 1],
+        "parent": [0, 0, 1, 1],
+    }
+    assert [values.tolist() for values in hierarchy(NESTED, [2]).holders().values()] == [[-1, -1]]
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: nest([], 3), "empty"),
         (lambda: hierarchy(NESTED, []), "coarse to fine"),
         (lambda: hierarchy(NESTED, [4, 2]), "coarse to fine"),
-        (lambda: hierarchy(NESTED, [0, 2]), "coarse to fine"),
+        (lambda: hierarchy(NESTED, [0, 2]), "levels must be a whole number at least 1"),
+        (lambda: hierarchy(NESTED, [2.5, 4]), "levels must be a whole number"),
         (lambda: hierarchy(NESTED, [2, 13]), "12 places"),
         (lambda: hierarchy(NESTED, [2, 4], [0, 3, 6]), "the finest segmentation has 3"),
     ],

@@ -113,7 +113,7 @@ def test_two_parts_attended_are_one_softmax(n, m, far, first, softcap, data):
     hidden[:, 0] = False
     mask = torch.zeros(n, m).masked_fill_(hidden, -torch.inf)
     out, lse = attend(q, k, v, mask, 0.3, softcap)
-    got = merge_far(out, lse, q, far_k, far_v, first, 0.3, softcap)
+    got, total = merge_far(out, lse, q, far_k, far_v, first, 0.3, softcap)
 
     scores = torch.einsum("hid,hjd->hij", q[0], torch.cat([k, far_k], 2)[0].repeat_interleave(2, 0)) * 0.3
     if softcap is not None:
@@ -123,6 +123,7 @@ def test_two_parts_attended_are_one_softmax(n, m, far, first, softcap, data):
     wanted = scores.softmax(-1) @ torch.cat([v, far_v], 2)[0].repeat_interleave(2, 0)
     torch.testing.assert_close(got[0], wanted, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(lse[0], scores[..., :m].logsumexp(-1), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(total[0], scores.logsumexp(-1), atol=1e-5, rtol=1e-5)
 
 
 class Witness:

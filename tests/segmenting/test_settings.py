@@ -5,7 +5,7 @@ import pytest
 
 from emcog.boundaries import PROPOSALS
 from emcog.errors import OptionError
-from emcog.segmenting import METHODS, SegmentSettings, check_settings, segment
+from emcog.segmenting import METHODS, SegmentSettings, make_settings, segment
 from emcog.signals import SIGNALS
 
 
@@ -20,7 +20,7 @@ from emcog.signals import SIGNALS
     ],
 )
 def test_a_wrong_name_is_answered_with_the_right_ones(settings, listed):
-    for call in (check_settings, lambda **s: segment("He slept.", "no/such-model", **s)):
+    for call in (make_settings, lambda **s: segment("He slept.", "no/such-model", **s)):
         with pytest.raises(OptionError) as caught:
             call(**settings)
         assert all(name in str(caught.value) for name in listed)
@@ -54,14 +54,16 @@ def test_a_wrong_number_is_named(name, values):
         ({"max_event": 4, "min_event": 3}, "max_event must be a whole number at least 5"),
         ({"max_event": 40, "n_events": 3}, "cannot both hold"),
         ({"propose": "top"}, "--n-events"),
+        ({"max_event": 40, "levels": [2, 5]}, "cannot both hold"),
         ({"penalty": 0.1}, "penalty is for"),
+        ({"penalty": 0.1, "propose": "optimal", "levels": [2, 5]}, "penalty is for"),
         ({"levels": [2, 4], "n_events": 3}, "levels"),
         ({"method": "SM", "refine": "conductance"}, "method='SM'"),
     ],
 )
 def test_settings_that_do_not_go_together(settings, said):
     with pytest.raises(OptionError, match=said):
-        check_settings(**settings)
+        make_settings(**settings)
 
 
 def test_an_unknown_setting_is_refused():

@@ -142,6 +142,12 @@ def test_prose_stays_prose(read, text):
     assert (transcript.format, transcript.text) == ("text", text)
 
 
+def test_commas_at_the_end_of_prose_are_no_empty_times(read):
+    transcript = read("... !!! ,,,\n", "story.txt")
+    assert (transcript.format, transcript.words["word"].tolist()) == ("text", ["...", "!!!", ",,,"])
+    assert read("Once,,,\nupon,,,\n", "align.csv").format == "gentle"
+
+
 def test_a_name_decides_first(read, fails):
     assert read("# One\n\n*two*", "story.MD").format == "markdown"
     assert read(GENTLE, "align.csv").format == "gentle"

@@ -50,7 +50,7 @@ def read_textgrid(source: Source) -> tuple[str, pd.DataFrame]:
     head = source.content[:300]
     if "ooTextFile" not in head or "TextGrid" not in head or "Praat chronological" in head:
         raise wrong_format(source, "not a Praat TextGrid: save it in Praat as a (short) text file")
-    tier = _choose(source, list(_tiers(source)))
+    tier = _choose(source, list(read_tiers(source)))
     texts = ["" if label.strip() in SILENCES else label for label in tier.labels]
     check_times(tier.onset_s, tier.offset_s, lambda row: f"tier {quoted(tier.name)}, interval {row + 1}", source.error)
     return timed_words(texts, tier.onset_s, tier.offset_s)
@@ -113,7 +113,8 @@ class _Stream:
         return self.take("string", what).replace('""', '"')
 
 
-def _tiers(source: Source) -> Iterator[Tier]:
+def read_tiers(source: Source) -> Iterator[Tier]:
+    """Every tier of the file, intervals and points, in order."""
     stream = _Stream(source)
     # The long form's first line is `File type = "ooTextFile"`; the short one may have the string alone.
     stream.string("the file type")

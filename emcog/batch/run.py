@@ -1,0 +1,198 @@
+"""run_batch(): everything that a plan asks for and that is not there yet."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emcog.batch.cluster import GPU, connect, has_workers
+from emcog.batch.jobs import Job, Unit, units
+from emcog.batch.plan import Plan, read_plan
+from emcog.batch.results import jobs_table, write_results
+from emcog.batch.store import Store, check_out
+from emcog.batch.worker import Outcome, run_unit
+from emcog.errors import StorageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from distributed import Client, Future
+
+log = logging.getLogger(__name__)
+_SECONDS_BETWEEN_LOOKS = 0.1
+
+
+@dataclass
+class Tally:
+    """How far a batch is.
+
+    Attributes
+    ----------
+    total : jobs that this run is to do. done, failed : of them, so far. kept : jobs that were there already.
+    n_tokens : read so far. loads : of models. seconds : since the first job went out. share : 0 to 1, of the work, by
+        the transcripts' bytes.
+    """
+
+    total: int
+    kept: int
+    done: int = 0
+    failed: int = 0
+    n_tokens: int = 0
+    loads: int = 0
+    seconds: float = 0.0
+    share: float = 0.0
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Of all workers together."""
+        return self.n_tokens / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimate from what is done; None before anything is."""
+        return self.seconds * (1 - self.share) / self.share if self.share > 0 else None
+
+
+Progress = Callable[[Tally], None]
+
+
+def run_batch(
+    plan: str | Path | Plan,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    cluster: Any = None,
+    retry_failed: bool = False,
+    progress: Progress | None = None,
+) -> "pd.DataFrame":
+    """Do what a plan asks for and is not done yet, on Dask workers, and gather the results.
+
+    Parameters
+    ----------
+    plan : a `Plan`, or the TOML file of one.
+    scheduler : address of a Dask scheduler ("tcp://...", "tls://..."), whose workers have emcog and see the same files.
+    workers : processes of one thread each to start on this machine instead; default one for each processor or GPU.
+    cluster : a Dask cluster object, such as `dask_jobqueue.SLURMCluster`.
+    retry_failed : do jobs again that have failed before; otherwise they stay failed.
+    progress : called as progress(tally) now and then.
+
+    Returns
+    -------
+    DataFrame, one row a job, as `emcog.batch.results.jobs_table` says. In the plan's folder `out` lie the same table
+    (`jobs.tsv`), a folder a job (`jobs/`) and all rows in one dataset (`pandas.read_parquet(out / "results")`).
+
+    Raises
+    ------
+    OptionError, DataError : a wrong plan; no scheduler. StorageError : the folder cannot be written to; the cluster
+        went away (what is finished is kept).
+    """
+    plan = plan if isinstance(plan, Plan) else read_plan(plan)
+    store = Store(plan.out)
+    check_out(plan.out)
+    everything = units(plan)
+    jobs = [job for unit in everything for job in unit.jobs]
+    todo = _todo(jobs, store, retry_failed)
+    work = [replace(unit, todo=frozenset(j.key for j in unit.jobs if j.key in todo)) for unit in everything]
+    work = [unit for unit in work if unit.todo]
+    tally = Tally(len(todo), len(jobs) - len(todo))
+    errors: dict[str, str] = {}
+    if work:
+        gpu = plan.device.startswith("cuda")
+        with connect(scheduler, workers, cluster, len(work), gpu) as client:
+            for outcome in _outcomes(client, work, store, gpu, tally, progress or (lambda _: None)):
+                if outcome.error is not None:
+                    errors[outcome.key] = outcome.error
+    table = jobs_table(jobs, store, plan.setting_names, errors)
+    write_results(table, jobs, store, plan.setting_names)
+    return table
+
+
+def batch_status(plan: str | Path | Plan) -> "pd.DataFrame":
+    """The jobs of a plan as they stand, as `run_batch` returns them; nothing is done or written."""
+    plan = plan if isinstance(plan, Plan) else read_plan(plan)
+    jobs = [job for unit in units(plan) for job in unit.jobs]
+    return jobs_table(jobs, Store(plan.out), plan.setting_names, {})
+
+
+def _todo(jobs: list[Job], store: Store, retry_failed: bool) -> set[str]:
+    todo = set()
+    for job in jobs:
+        if store.record(job) is None:
+            if retry_failed:
+                store.forget_failure(job)
+            if store.error(job) is None:
+                todo.add(job.key)
+    return todo
+
+
+def _outcomes(
+    client: "Client", work: list[Unit], store: Store, gpu: bool, tally: Tally, progress: Progress
+) -> Iterator[Outcome]:
+    """What becomes of each job, as they finish."""
+    from distributed import as_completed
+
+    waiting = _submit(client, work, gpu)
+    coming = as_completed(list(waiting))
+    started, everything, done_bytes = time.monotonic(), sum(_weight(unit) for unit in work), 0
+    if not has_workers(client, gpu):
+        needed = f" with a GPU (dask worker ... --resources {GPU}=1)" if gpu else ""
+        log.info("waiting: the scheduler has no worker%s yet", needed)
+    try:
+        while waiting:
+            finished = coming.next_batch(block=False)
+            if not finished:
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+            for future in finished:
+                unit = waiting.pop(future)
+                done_bytes += _weight(unit)
+                for outcome in _settled(future, unit, store):
+                    tally.failed += outcome.error is not None
+                    tally.done += outcome.error is None
+                    tally.n_tokens += outcome.n_tokens
+                    tally.loads += outcome.loaded
+                    yield outcome
+                future.release()
+            tally.seconds, tally.share = time.monotonic() - started, done_bytes / everything
+            progress(tally)
+    finally:
+        client.cancel(list(waiting))
+
+
+def _submit(client: "Client", work: list[Unit], gpu: bool) -> dict["Future", Unit]:
+    """Hand out the work. A model's jobs come before the next model's, so that no worker loads one twice."""
+    models = list(dict.fromkeys(unit.load["name"] for unit in work))
+    resources = {GPU: 1} if gpu else None
+    return {
+        client.submit(
+            run_unit, unit, key=f"emcog-{unit.jobs[0].key}-{time.time_ns()}", resources=resources,
+            priority=-models.index(unit.load["name"]),
+        ): unit
+        for unit in work
+    }  # fmt: skip
+
+
+def _settled(future: "Future", unit: Unit, store: Store) -> Iterator[Outcome]:
+    """The outcomes of a unit; where its worker was lost again and again, that is its error."""
+    if future.status == "finished":
+        for outcome in future.result():
+            job = next(job for job in unit.jobs if job.key == outcome.key)
+            if outcome.error is None and store.record(job) is None:
+                error = "the worker wrote its results where this machine does not see them: use a folder both see"
+                yield replace(outcome, error=error)
+            else:
+                yield outcome
+    elif future.status == "error":
+        error = future.exception()
+        said = f"its worker died again and again, as for want of memory ({type(error).__name__})"
+        if type(error).__name__ != "KilledWorker":
+            said = f"the worker cannot run it: {type(error).__name__}: {error}"
+        for job in unit.jobs:
+            if job.key in unit.todo:
+                store.fail(job, said)
+                yield Outcome(job.key, said)
+    else:
+        raise StorageError("the cluster went away: what is finished is kept; run it again for the rest")
+
+
+def _weight(unit: Unit) -> int:
+    return max(1, unit.n_bytes)

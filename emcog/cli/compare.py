@@ -1,0 +1,92 @@
+"""emcog compare: segmentations against people."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emcog.cli.console import few_enough, show_json, show_line, show_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from emcog.segmentation import Segmentation
+
+EXAMPLE = "Example:\n\nemcog compare events --human presses.csv --out comparison"
+
+
+def compare(
+    segmentations: Annotated[
+        list[Path], typer.Argument(metavar="SEGMENTATION...", help="Folders that emcog segment wrote, or NAME.json.")
+    ],
+    human: Annotated[str, typer.Option(help="A file of annotations, or a dataset's name.", metavar="NAME|FILE")],
+    metrics: Annotated[str | None, typer.Option(help="Some only: f1,recall.", metavar="NAME,NAME")] = None,
+    null: Annotated[str | None, typer.Option(help="What chance means; see below.", metavar="NAME")] = None,
+    n_null: Annotated[int, typer.Option("--n-null", help="Draws from it.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    tolerance: Annotated[float, typer.Option(help="How far boundaries may lie apart and match.")] = 5.0,
+    tolerance_unit: Annotated[
+        str, typer.Option("--tolerance-unit", help="unit (words) or s.", metavar="UNIT")
+    ] = "unit",
+    reaction_time: Annotated[float, typer.Option("--reaction-time", help="Seconds taken off people's times.")] = 0.0,
+    consensus: Annotated[str | None, typer.Option(help="density, proportion or release.", metavar="RULE")] = None,
+    stars: Annotated[bool, typer.Option("--stars", help="Mark small corrected p with stars.", metavar="")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for the files.", metavar="FOLDER")] = Path("."),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.", metavar="")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No table; errors only.", metavar="")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="After an error, show where it arose.", metavar="")] = False,
+) -> None:
+    """Compare segmentations with people's: agreement, chance and the people's agreement with each other.
+
+    Writes comparison.csv, .parquet, .md and .tex. Null models: circular_shift (default), shuffled_lengths, uniform.
+    """
+    from emcog.human import ConsensusRule
+    from emcog.stats import AgreementSettings, save
+    from emcog.stats import compare as compare_tables
+    from emcog.stats.nulls import DEFAULT_NULL
+
+    settings = AgreementSettings(tolerance=tolerance, tolerance_unit=tolerance_unit)
+    rule = None if consensus is None else ConsensusRule(consensus)
+    chosen = None if metrics is None else [name.strip() for name in metrics.split(",") if name.strip()]
+    table = compare_tables(
+        _load(segmentations), human, metrics=chosen, null=null or DEFAULT_NULL, n_null=n_null, seed=seed,
+        settings=settings, rule=rule, reaction_time_s=reaction_time,
+    )  # fmt: skip
+    files = save(table, out, stars=stars)
+    if as_json:
+        show_json({"results": table.astype(object).where(table.notna(), None).to_dict("records"),
+                   "files": [str(path) for path in files]})  # fmt: skip
+    elif not quiet:
+        _show(table, files)
+
+
+def _load(paths: list[Path]) -> dict[str, "Segmentation"]:
+    """The segmentations by method; where two share one, by the place too."""
+    from emcog.segmentation import Segmentation
+    from emcog.stats.compare import method_name
+
+    loaded = [(path, Segmentation.load(path.parent, path.stem) if path.suffix == ".json" else Segmentation.load(path))
+              for path in paths]  # fmt: skip
+    names = [method_name(one) for _, one in loaded]
+    return {
+        name if names.count(name) == 1 else f"{name} ({path})": one
+        for name, (path, one) in zip(names, loaded, strict=True)
+    }
+
+
+def _show(table: "pd.DataFrame", files: list[Path]) -> None:
+    shown = table[["method", "estimate", "ceiling", "null_mean", "z", "p", "p_bh", "metric", "variant", "unit"]]
+    rows = [
+        [row.method, *[_number(value) for value in (row.estimate, row.ceiling, row.null_mean, row.z, row.p, row.p_bh)],
+         f"{row.metric} ({row.variant}), {row.unit}"]
+        for row in shown.itertuples()
+    ]  # fmt: skip
+    columns = ["method", "estimate", "people", "chance", "z", "p", "p_bh", "measure"]
+    show_table(columns, few_enough(rows, more=files[0].name), spare=("p", "z"))
+    show_line(f"\n{table['note'].iloc[0]}. Written:" if len(table) else "\nNothing to compare. Written:")
+    for path in files:
+        show_line(f"  {path}")
+
+
+def _number(value: float) -> str:
+    return "" if value != value else f"{value:.3g}"

@@ -1,0 +1,140 @@
+"""emcog report: a story, its events and people's boundaries as one page that opens anywhere."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emcog.cli.console import show_json, show_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from emcog.human import AnnotationSet, ConsensusRule
+    from emcog.segmentation import Segmentation
+    from emcog.stats import AgreementSettings
+    from emcog.viz import ReportPeople
+
+EXAMPLE = (
+    "Example:\n\n"
+    "emcog report events -o report.html\n\n"
+    "Two methods to switch between, beside people:\n\n"
+    "emcog report events/SM events/S --human presses.csv -o report.html"
+)
+
+
+def report(
+    segmentations: Annotated[
+        list[str], typer.Argument(metavar="SEGMENTATION...", help="Folders that emcog segment wrote, or FOLDER/NAME.")
+    ],
+    human: Annotated[
+        list[str] | None, typer.Option(help="A file of annotations, or a dataset's name.", metavar="NAME|FILE")
+    ] = None,
+    null: Annotated[str | None, typer.Option(help="What chance means, as in compare.", metavar="NAME")] = None,
+    n_null: Annotated[int, typer.Option("--n-null", help="Draws from it.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    tolerance: Annotated[float, typer.Option(help="How far boundaries may lie apart and match.")] = 5.0,
+    tolerance_unit: Annotated[
+        str, typer.Option("--tolerance-unit", help="unit (words) or s.", metavar="UNIT")
+    ] = "unit",
+    reaction_time: Annotated[float, typer.Option("--reaction-time", help="Seconds taken off people's times.")] = 0.0,
+    consensus: Annotated[str | None, typer.Option(help="density, proportion or release.", metavar="RULE")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page.", metavar="FILE")] = Path("report.html"),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.", metavar="")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Errors only.", metavar="")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="After an error, show where it arose.", metavar="")] = False,
+) -> None:
+    """Write a page to explore a story's events in: text, surprise, people's boundaries, statistics.
+
+    The page is one file that needs no network. Give --human again for more than one set of annotations.
+    """
+    from emcog.errors import OptionError
+    from emcog.segmentation import check_destination
+    from emcog.signals import SIGNALS
+    from emcog.viz import ReportMethod, html_report, save_report
+
+    if out.suffix.lower() not in (".html", ".htm"):  # so that no typing error overwrites a story
+        raise OptionError(f"the page must be called something.html, got {out}")
+    loaded = load_segmentations(segmentations)
+    check_destination(out.parent, out.name)
+    methods = [ReportMethod(name, s.events, s.tokens, s.words, s.provenance) for name, s in loaded.items()]
+    people: list[ReportPeople] = []
+    results = None
+    meanings: dict[str, str] = {}
+    if human:
+        from emcog.human import ConsensusRule
+        from emcog.stats import DEFAULT_NULL, MEASURES, AgreementSettings
+
+        settings = AgreementSettings(tolerance=tolerance, tolerance_unit=tolerance_unit)
+        rule = None if consensus is None else ConsensusRule(consensus)
+        draws = (null or DEFAULT_NULL, n_null, seed)
+        people, results = _compared(loaded, human, rule, reaction_time, settings, draws)
+        meanings = {name: measure.doc for name, measure in MEASURES.items()}
+    page = html_report(
+        methods,
+        title=next(iter(loaded.values())).name,
+        people=people,
+        results=results,
+        units={name: signal.unit for name, signal in SIGNALS.items()},
+        meanings=meanings,
+    )
+    path = save_report(out, page)
+    if as_json:
+        show_json({"methods": list(loaded), "people": [one.name for one in people], "files": [str(path)]})
+    elif not quiet:
+        show_line(f"{path}: {', '.join(loaded)}" + (f", beside {', '.join(human)}" if human else ""))
+
+
+def load_segmentations(paths: list[str]) -> dict[str, "Segmentation"]:
+    """Segmentations by what their methods are called; where two are called the same, by their place too.
+
+    Parameters
+    ----------
+    paths : of each, the folder that holds it, or folder and name (with or without .json).
+    """
+    from emcog.segmentation import Segmentation
+    from emcog.stats.compare import method_name
+
+    loaded = []
+    for given in paths:
+        path = Path(given.removesuffix(".json"))
+        loaded.append(Segmentation.load(path) if path.is_dir() else Segmentation.load(path.parent, path.name))
+    names = [method_name(one) for one in loaded]
+    told = [name if names.count(name) == 1 else f"{name} ({at})" for name, at in zip(names, paths, strict=True)]
+    return dict(zip(told, loaded, strict=True))
+
+
+def _compared(
+    loaded: dict[str, "Segmentation"],
+    human: list[str],
+    rule: "ConsensusRule | None",
+    reaction_time: float,
+    settings: "AgreementSettings",
+    draws: tuple[str, int, int],
+) -> tuple[list["ReportPeople"], "pd.DataFrame"]:
+    """People on the words of the story, and every segmentation against each of them."""
+    import pandas as pd
+
+    from emcog.stats import benjamini_hochberg, compare
+    from emcog.viz import ReportPeople
+
+    story = next(iter(loaded.values()))
+    null, n_null, seed = draws
+    people, tables = [], []
+    for given in dict.fromkeys(human):
+        annotations = _annotations(given, story.name)
+        crowd = (annotations.shifted(reaction_time) if reaction_time else annotations).crowd(story, rule=rule)
+        name = Path(given).name
+        share = crowd.proportion if crowd.names else None
+        people.append(ReportPeople(name, crowd.starts, share, len(crowd.names)))
+        tables.append(
+            compare(loaded, crowd, null=null, n_null=n_null, seed=seed, settings=settings, dataset=name)
+        )  # fmt: skip
+    results = pd.concat(tables, ignore_index=True)
+    return people, results.assign(p_bh=benjamini_hochberg(results["p"].to_numpy()))  # over all tests of the page
+
+
+def _annotations(given: str, story: str) -> "AnnotationSet":
+    from emcog.human import load_dataset, read_annotations
+
+    return read_annotations(given) if Path(given).exists() else load_dataset(given).annotations_of(story)

@@ -1,0 +1,216 @@
+"""The Crowd: what people marked, laid on the units (words, tokens, bins of time) of a segmentation."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from emcog.errors import DataError
+from emcog.human.consensus import (
+    ConsensusRule,
+    density_boundaries,
+    magnitude_grid,
+    mean_count,
+    nearest_value,
+    proportion_boundaries,
+    segmentation_magnitude,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Crowd:
+    """Observers and their consensus on a row of units; made by `AnnotationSet.crowd` or `crowd_of_marks`.
+
+    Attributes
+    ----------
+    unit : what a unit is: "word", "token" or "bin".
+    at : float array (n_units,), not decreasing: where each unit begins, in seconds, or its number where there are
+        no times.
+    timed : whether `at` is seconds.
+    length : of the stimulus, in the same unit as `at`.
+    consensus : bool array (n_units,): a boundary at this unit's beginning. Unit 0 is always False.
+    names : the observers.
+    marks : one float array an observer, increasing, in the unit of `at`.
+    marked : bool array (n_observers, n_units): the same marks on the units. Unit 0 is always False.
+    sentences : int64 array, the first unit of each sentence, increasing, or None where unknown.
+    rule : how the consensus was made.
+    bin_s : width of a bin in seconds where the units are bins, else NaN.
+    """
+
+    unit: str
+    at: np.ndarray
+    timed: bool
+    length: float
+    consensus: np.ndarray
+    names: tuple[str, ...]
+    marks: tuple[np.ndarray, ...]
+    marked: np.ndarray
+    sentences: np.ndarray | None
+    rule: ConsensusRule
+    bin_s: float = np.nan
+
+    @property
+    def n_units(self) -> int:
+        """How many units the story has."""
+        return len(self.at)
+
+    @property
+    def starts(self) -> np.ndarray:
+        """Units at which the consensus has a boundary; 0 is not among them. int64 array, increasing."""
+        return np.flatnonzero(self.consensus)
+
+    @property
+    def proportion(self) -> np.ndarray:
+        """Share of the observers who marked each unit, 0 to 1. float array (n_units,); NaN without observers."""
+        return self.marked.mean(axis=0) if len(self.names) else np.full(self.n_units, np.nan)
+
+    def without(self, observer: int) -> "Crowd":
+        """The same crowd without one observer, its consensus made anew from the others.
+
+        A release's own list was made with everybody; without one observer the consensus is that of density.
+
+        Raises
+        ------
+        DataError : fewer than two observers.
+        """
+        if len(self.names) < 2:
+            raise DataError(f"leaving one observer out needs two or more, and there are {len(self.names)}")
+        keep = np.arange(len(self.names)) != observer
+        marks = tuple(own for own, kept in zip(self.marks, keep, strict=True) if kept)
+        names = tuple(name for name, kept in zip(self.names, keep, strict=True) if kept)
+        rule, marked = self._rule_without, self.marked[keep]
+        if rule.rule == "density":
+            grid, height = self._height
+            left = height - segmentation_magnitude([self.marks[observer]], grid, rule.bandwidth)
+            places = density_boundaries(grid, left, rule.threshold, mean_count(marks))
+            units = units_of(places, self.at, self.unit == "bin")
+        else:
+            units = proportion_boundaries(marked, rule)
+        consensus = _mask(units, self.n_units)
+        return replace(self, consensus=consensus, names=names, marks=marks, marked=marked, rule=rule)
+
+    @cached_property
+    def _rule_without(self) -> ConsensusRule:
+        return ConsensusRule() if self.rule.rule == "release" else self.rule
+
+    @cached_property
+    def _height(self) -> tuple[np.ndarray, np.ndarray]:
+        """Grid and everybody's magnitude on it: without one observer it is the difference, made once for all."""
+        bandwidth = self._rule_without.bandwidth
+        grid = magnitude_grid(self.length, bandwidth)
+        return grid, segmentation_magnitude(self.marks, grid, bandwidth)
+
+
+def crowd_of_marks(
+    marks: Sequence[np.ndarray],
+    at: np.ndarray,
+    length: float,
+    *,
+    unit: str = "word",
+    timed: bool = True,
+    names: Sequence[str] | None = None,
+    rule: ConsensusRule | None = None,
+    release: np.ndarray | None = None,
+    sentences: np.ndarray | None = None,
+    bin_s: float = np.nan,
+) -> Crowd:
+    """Make a Crowd of each observer's marks.
+
+    Parameters
+    ----------
+    marks : one array an observer, in the unit of `at`; a mark belongs to the unit whose beginning is nearest (to the
+        bin that holds it, where the units are bins), and one that belongs to unit 0 counts for nothing.
+    at : float array (n_units,), not decreasing.
+    length : of the stimulus, same unit.
+    unit, timed, sentences, bin_s : as in `Crowd`.
+    names : of the observers; default their numbers.
+    rule : of the consensus; default `ConsensusRule()`, or the release's list where it is given without observers.
+    release : places of the release's own list, in the unit of `at`, for rule "release".
+
+    Raises
+    ------
+    DataError : no units; places that decrease; rule "release" without a list; a rule that needs observers without any.
+    """
+    at = np.asarray(at, dtype=np.float64)
+    if len(at) == 0 or np.any(~np.isfinite(at)) or np.any(np.diff(at) < 0):
+        raise DataError("the units of a crowd must begin at finite places that do not decrease, and be one or more")
+    own = tuple(np.sort(np.asarray(one, dtype=np.float64)) for one in marks)
+    if rule is None:
+        rule = ConsensusRule("release") if release is not None and not own else ConsensusRule()
+    if rule.rule == "release" and release is None:
+        raise DataError("consensus by 'release': these annotations bring no list of their own; choose density")
+    if rule.rule != "release" and not own:
+        raise DataError(f"consensus by {rule.rule!r} needs observers, and there are none; choose release")
+    marked = np.zeros((len(own), len(at)), dtype=bool)
+    for row, one in enumerate(own):
+        marked[row, units_of(one, at, unit == "bin")] = True
+    marked[:, 0] = False
+    named = tuple(map(str, range(len(own)))) if names is None else tuple(map(str, names))
+    if rule.rule == "proportion":
+        units = proportion_boundaries(marked, rule)
+    elif rule.rule == "density":
+        grid = magnitude_grid(length, rule.bandwidth)
+        height = segmentation_magnitude(own, grid, rule.bandwidth)
+        places = density_boundaries(grid, height, rule.threshold, mean_count(own))
+        units = units_of(places, at, unit == "bin")
+    else:
+        units = units_of(np.asarray(release, dtype=np.float64), at, unit == "bin")
+    consensus = _mask(units, len(at))
+    return Crowd(unit, at, timed, float(length), consensus, named, own, marked, sentences, rule, bin_s)
+
+
+def crowd_of_boundaries(
+    starts: Iterable[int], at: np.ndarray | int, length: float | None = None, sentences: np.ndarray | None = None
+) -> Crowd:
+    """A crowd that is one list of boundaries: another segmentation to compare with, say.
+
+    Parameters
+    ----------
+    starts : first units of its events; 0 may be among them and never counts.
+    at : float array (n_units,), seconds at which the units begin; or how many units there are, without times.
+    length : of the story in seconds; default the last beginning.
+    sentences : first unit of each sentence.
+
+    Raises
+    ------
+    DataError : a boundary outside the story.
+
+    Examples
+    --------
+    >>> crowd_of_boundaries([0, 3, 7], 12).starts.tolist()
+    [3, 7]
+    """
+    timed = not isinstance(at, int)
+    places = np.asarray(at, dtype=np.float64) if timed else np.arange(float(at))
+    mask = np.zeros(len(places), dtype=bool)
+    for start in starts:
+        if not 0 <= start < len(places):
+            raise DataError(f"boundary {start} lies outside the {len(places)} units of the story")
+        mask[start] = True
+    mask[0] = False
+    whole = float(len(places)) if not timed else float(places[-1] if length is None else length)
+    nobody = np.zeros((0, len(places)), dtype=bool)
+    return Crowd("word", places, timed, whole, mask, (), (), nobody, sentences, ConsensusRule("release"))
+
+
+def units_of(places: np.ndarray, at: np.ndarray, inside: bool = False) -> np.ndarray:
+    """Unit that each place belongs to: the one that begins nearest (the earlier of two), or the one that holds it.
+
+    Parameters
+    ----------
+    places : float array (n,), in the unit of `at`.
+    at : float array (n_units,), not decreasing: where each unit begins.
+    inside : the last unit that begins at or before the place (bins) instead of the nearest beginning (words).
+    """
+    places = np.asarray(places, dtype=np.float64)
+    if inside:
+        return np.maximum(np.searchsorted(at, places, side="right") - 1, 0)
+    return np.searchsorted(at, nearest_value(at, places))
+
+
+def _mask(units: np.ndarray, n_units: int) -> np.ndarray:
+    mask = np.zeros(n_units, dtype=bool)
+    mask[units] = True
+    mask[0] = False
+    return mask

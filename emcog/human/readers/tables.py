@@ -1,0 +1,151 @@
+"""Long tables (one row a mark or a rating) and BIDS events."""
+
+import re
+from itertools import pairwise
+
+from emcog.human.readers.source import Read, Source, cells_of, column_of, number, rescaled, scale_of
+
+BOUNDARY_EVENT = re.compile(r"bound|press|button|segment|response|keypress", re.IGNORECASE)
+SUBJECT = re.compile(r"(?:^|[_/])sub-([A-Za-z0-9]+)")
+
+
+def read_long(source: Source) -> Read:
+    """A CSV or TSV with a row a mark: observer and time or word, perhaps grade, stimulus; with a value it is ratings.
+
+    A row without a time (and word) says that its observer took part and marked nothing.
+    """
+    header, body = cells_of(source)
+    roles = {
+        role: column_of(source, header, role) for role in ("observer", "time", "word", "grade", "value", "stimulus")
+    }
+    time, word = roles["time"], roles["word"]
+    if time is None and word is None:
+        raise source.error(
+            f"no column of times or of word indices: the columns are {', '.join(header)}; name it with "
+            "time_column or word_column"
+        )
+    if time is not None:
+        word = None
+    place = header[time if time is not None else word]  # type: ignore[index]
+    scale = scale_of(source, place) if time is not None else 1.0
+    body = of_stimulus(source, header, body, roles["stimulus"])
+    found = Read(
+        duration_s=source.options.duration_s, stimulus=source.options.stimulus or _only(body, roles["stimulus"])
+    )
+    for row, cells in body:
+        who = cells[roles["observer"]] if roles["observer"] is not None else source.options.observer or "1"
+        if not who:
+            raise source.error(f"row {row}: no observer in column {header[roles['observer'] or 0]!r}: name one")
+        grade = cells[roles["grade"]] if roles["grade"] is not None else ""
+        value = number(source, cells[header.index(place)], row, place)
+        if value is None:
+            found.present(who)
+        elif time is not None and roles["value"] is not None:
+            rating = number(source, cells[roles["value"]], row, header[roles["value"]])
+            found.present(who)
+            if rating is not None:
+                found.ratings.append((who, rescaled(value, scale), rating, row))
+        elif time is not None:
+            found.mark(who, row, time_s=rescaled(value, scale), grade=grade)
+        else:
+            if value != int(value) or value < 0:
+                raise source.error(f"row {row}: {value:g} in column {place!r} is no word index: they count from 0")
+            found.mark(who, row, word=int(value), grade=grade)
+    return found
+
+
+def of_stimulus(
+    source: Source, header: list[str], body: list[tuple[int, list[str]]], column: int | None
+) -> list[tuple[int, list[str]]]:
+    """Rows of the stimulus that was asked for.
+
+    Raises
+    ------
+    DataError : the rows are of several stimuli and none was chosen, or of others than the one that was.
+    """
+    if column is None:
+        return body
+    wanted = source.options.stimulus
+    there = list(dict.fromkeys(cells[column] for _, cells in body))
+    if wanted is None:
+        if len(there) > 1:
+            raise source.error(
+                f"marks of {len(there)} stimuli in column {header[column]!r}: choose with stimulus=, one of "
+                f"{', '.join(there[:20])}"
+            )
+        return body
+    kept = [(row, cells) for row, cells in body if cells[column] == wanted]
+    if not kept:
+        raise source.error(
+            f"row {body[0][0] if body else 2}: another story's marks: column {header[column]!r} has "
+            f"{', '.join(there[:20])}, not {wanted!r}"
+        )
+    return kept
+
+
+def read_bids(source: Source) -> Read:
+    """BIDS events.tsv: onset in seconds; of several trial types, those that speak of boundaries or presses.
+
+    The observer is the sub- of the file's name. `event` names the trial type to take.
+    """
+    header, body = cells_of(source, "\t")
+    if "onset" not in header:
+        raise source.error(f"no column onset, which BIDS events have: the columns are {', '.join(header)}")
+    onset = header.index("onset")
+    found = Read(duration_s=source.options.duration_s, stimulus=source.options.stimulus or "")
+    subject = SUBJECT.search(str(source.path))
+    who = source.options.observer or (subject[1] if subject else source.stem)
+    found.present(who)
+    kind = header.index("trial_type") if "trial_type" in header else None
+    chosen = _events(source, [cells[kind] for _, cells in body]) if kind is not None else None
+    scale = scale_of(source, "onset")
+    for row, cells in body:
+        if chosen is not None and kind is not None and cells[kind] not in chosen:
+            continue
+        value = number(source, cells[onset], row, "onset")
+        if value is not None:
+            found.mark(who, row, time_s=rescaled(value, scale))
+    return found
+
+
+def _events(source: Source, kinds: list[str]) -> set[str]:
+    """Trial types that are boundaries."""
+    there = list(dict.fromkeys(kinds))
+    wanted = source.options.event
+    if wanted is not None:
+        if wanted not in there:
+            raise source.error(f"no trial_type {wanted!r}: there are {', '.join(there)}")
+        return {wanted}
+    if len(there) <= 1:
+        return set(there)
+    speaking = {kind for kind in there if BOUNDARY_EVENT.search(kind)}
+    if not speaking:
+        raise source.error(f"which trial_type is a boundary? There are {', '.join(there)}: choose with event=")
+    return speaking
+
+
+def _only(body: list[tuple[int, list[str]]], column: int | None) -> str:
+    return body[0][1][column] if column is not None and body else ""
+
+
+def read_list(source: Source) -> Read:
+    """One time a line (in seconds, or the unit given): a consensus list. Lines that begin with # are comments."""
+    scale = scale_of(source, "time")
+    times = []
+    for line, text in enumerate(source.content.split("\n"), start=1):
+        cell = text.split("#", 1)[0].strip().rstrip(",;")
+        if cell:
+            value = number(source, cell, line, "time")
+            if value is not None:
+                times.append((rescaled(value, scale), line))
+    if not times:
+        raise source.error("no times in it: give one a line")
+    for (before, _), (after, line) in pairwise(times):
+        if after < before:
+            raise source.error(f"row {line}: {after:g} s comes after {before:g} s: sort the list")
+        if after == before:
+            raise source.error(f"row {line}: {after:g} s is there twice: leave one")
+    return Read(
+        lists={source.options.observer or source.stem: [time for time, _ in times]},
+        duration_s=source.options.duration_s, stimulus=source.options.stimulus or source.stem,
+    )  # fmt: skip

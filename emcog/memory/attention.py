@@ -1,0 +1,215 @@
+"""Attention with memory: the local window at true distances, and what is remembered at one fixed distance, in one
+softmax (two kernels, merged by their log-sum-exp)."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import nn
+
+from emcog.lm.rotary import Rotation
+from emcog.lm.window import attend, merge_far, merge_parts
+
+BLOCK = 128
+"""Queries attended at once: blocks narrower than the window keep the masked-out part of the products small."""
+OPEN = 16
+"""Keys that all queries see which go along with those that only some see."""
+SAMPLE = 16
+"""Of a chunk's queries every so-manieth is asked which tokens it attends to; all of them in the reference mode."""
+
+
+class Remembered(Protocol):
+    """Keys and values on their way from the log."""
+
+    def get(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Un-rotated keys and values (1, kv_heads, n, size), which every query of the chunk sees."""
+
+
+class Host(Protocol):
+    """Who holds the memory that the attention function asks."""
+
+    leaving: bool
+    sample: int
+
+    def holds(self, layer: int) -> bool:
+        """Whether a layer has a memory."""
+
+    def recall(self, layer: int, query: Callable[[], torch.Tensor], n: int) -> Remembered | None:
+        """What a chunk of n tokens remembers; `query` gives its mean query (heads, size), at the far distance."""
+
+    def note(self, layer: int, received: torch.Tensor) -> None:
+        """Attention that the window's and the chunk's tokens received, (heads, past + n)."""
+
+
+class _Part(NamedTuple):
+    out: torch.Tensor
+    lse: torch.Tensor
+
+
+class MemoryAttention:
+    """The attention function of a model with memory.
+
+    Parameters
+    ----------
+    host : holds the memory. leaving: whether
+        tokens that leave the window of the chunk's later queries stay in sight of these. sample: one in so many
+        queries is asked what it attends to.
+    n_local : tokens of the window.
+    rotation : of the first device, prepared for the far distance; other devices get copies.
+    """
+
+    def __init__(self, host: Host, n_local: int, rotation: Rotation):
+        self.host, self.n_local = host, n_local
+        self._rotations = {rotation.cos.device: rotation}
+        self._masks: dict[tuple, torch.Tensor] = {}
+
+    def __call__(
+        self, module: nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
+        attention_mask: torch.Tensor | None = None, scaling: float | None = None, dropout: float = 0.0,
+        sliding_window: int | None = None, softcap: float | None = None, **kwargs: object,
+    ) -> tuple[torch.Tensor, None]:  # fmt: skip
+        """Attention of a chunk's raw queries (1, heads, n, size) on the raw keys that the cache returned."""
+        layer, n = int(module.layer_idx), query.shape[2]
+        past = key.shape[2] - n
+        scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
+        turn = self._rotation(query.device) if getattr(module, "use_rope", True) else None
+        q, k = (turn(query, past), turn(key, 0)) if turn else (query, key)
+        if not self.host.holds(layer):
+            part = self._local(q, k, value, sliding_window or self.n_local, scaling, softcap)
+            return part.out.transpose(1, 2), None
+
+        def mean_query() -> torch.Tensor:
+            mean = query.float().mean(2, keepdim=True).to(query.dtype)
+            return (turn.from_afar(mean) if turn else mean)[0, :, 0]
+
+        remembered = self.host.recall(layer, mean_query, n)
+        part = self._local(q, k, value, self.n_local, scaling, softcap)
+        leaving = max(0, past + n - self.n_local) if self.host.leaving else 0
+        if remembered is not None or leaving:
+            leave = (key[:, :, :leaving], value[:, :, :leaving])
+            part = self._far(part, query, remembered, leave, past - self.n_local, turn, scaling, softcap)
+        self.host.note(layer, self._received(q, k, part.lse, scaling, softcap))
+        return part.out.transpose(1, 2), None
+
+    def _local(
+        self, q: torch.Tensor, k: torch.Tensor, value: torch.Tensor, window: int, scaling: float, softcap: float | None
+    ) -> _Part:
+        n, past = q.shape[2], k.shape[2] - q.shape[2]
+        outs, lses = [], []
+        for start in range(0, n, BLOCK):
+            stop = min(n, start + BLOCK)
+            low = max(0, past + start - window + 1)
+            mask = self._band(stop - start, past + stop - low, window, q, k.shape[1])
+            out, lse = attend(
+                q[:, :, start:stop], k[:, :, low : past + stop], value[:, :, low : past + stop], mask, scaling, softcap
+            )
+            outs.append(out)
+            lses.append(lse)
+        return _Part(*outs, *lses) if len(outs) == 1 else _Part(torch.cat(outs, 2), torch.cat(lses, 2))
+
+    def _far(
+        self, part: _Part, query: torch.Tensor, remembered: Remembered | None, leave: tuple[torch.Tensor, torch.Tensor],
+        first: int, turn: Rotation | None, scaling: float, softcap: float | None,
+    ) -> _Part:  # fmt: skip
+        """Join what is remembered, which all queries see, and what leaves: query i sees key j of it where j <= first+i.
+
+        All of it is seen at the one far distance, by raw queries.
+        """
+        key, value = leave
+        leave_key = turn.far(key) if turn and key.shape[2] else key
+        tail: tuple[torch.Tensor, torch.Tensor] | None = None
+        if remembered is not None:
+            far_key, far_value = remembered.get()
+            far_key = turn.far(far_key) if turn else far_key
+            # What leaves is masked row by row; a few keys that all queries see keep each of its rows from being empty.
+            cut = max(0, far_key.shape[2] - OPEN) if key.shape[2] else far_key.shape[2]
+            if cut:
+                seen = attend(query, far_key[:, :, :cut], far_value[:, :, :cut], None, scaling, softcap)
+                part = _Part(*merge_parts(*part, *seen))
+            tail = (far_key[:, :, cut:], far_value[:, :, cut:])
+        if not key.shape[2]:
+            return part
+        outs, lses = [], []
+        for start in range(0, query.shape[2], BLOCK):
+            stop = min(query.shape[2], start + BLOCK)
+            block, out, lse = query[:, :, start:stop], part.out[:, :, start:stop], part.lse[:, :, start:stop]
+            width = max(0, min(key.shape[2], first + stop))
+            if tail is not None:
+                k = torch.cat([tail[0], leave_key[:, :, :width]], 2)
+                v = torch.cat([tail[1], value[:, :, :width]], 2)
+                mask = self._stairs(stop - start, tail[0].shape[2], width, first + start, block, k.shape[1])
+                out, lse = merge_parts(out, lse, *attend(block, k, v, mask, scaling, softcap))
+            elif width:
+                out, lse = merge_far(
+                    out, lse, block, leave_key[:, :, :width], value[:, :, :width], first + start, scaling, softcap
+                )
+            outs.append(out)
+            lses.append(lse)
+        return _Part(torch.cat(outs, 2), torch.cat(lses, 2))
+
+    def _received(
+        self, q: torch.Tensor, k: torch.Tensor, lse: torch.Tensor, scaling: float, softcap: float | None
+    ) -> torch.Tensor:
+        """Sum over the chunk's queries (a sample of them) of the probability that each local key got."""
+        n, past, heads, kv_heads = q.shape[2], k.shape[2] - q.shape[2], q.shape[1], k.shape[1]
+        step = self.host.sample if n >= self.host.sample else 1
+        rows = torch.arange(0, n, step, device=q.device)
+        total = torch.zeros(heads, k.shape[2], device=q.device)
+        for start in range(0, len(rows), BLOCK):
+            some = rows[start : start + BLOCK]
+            block = q[:, :, some].reshape(1, kv_heads, -1, q.shape[-1])
+            scores = (block @ k.mT).float().mul_(scaling)
+            if softcap is not None:
+                scores = scores.div_(softcap).tanh_().mul_(softcap)
+            scores = scores.view(heads, len(some), -1)
+            scores = scores.sub_(lse[0][:, some, None].float()).add_(self._band_rows(some, past, k.shape[2], q))
+            total += scores.exp_().sum(1)
+        return total * step
+
+    def _band(self, n: int, n_keys: int, window: int, like: torch.Tensor, kv_heads: int) -> torch.Tensor:
+        def make() -> torch.Tensor:
+            distance = torch.arange(n_keys - n, n_keys)[:, None] - torch.arange(n_keys)[None]
+            return (distance >= 0) & (distance < window)
+
+        return self._mask((n, n_keys, window), make, like, kv_heads)
+
+    def _band_rows(self, rows: torch.Tensor, past: int, n_keys: int, like: torch.Tensor) -> torch.Tensor:
+        """The band's mask for some rows, float32 (len(rows), n_keys)."""
+        name = ("rows", len(rows), int(rows[0]), int(rows[-1]), past, n_keys, like.device)
+        found = self._masks.get(name)
+        if found is None:
+            distance = (past + rows)[:, None] - torch.arange(n_keys, device=like.device)[None]
+            hidden = (distance < 0) | (distance >= self.n_local)
+            found = torch.zeros(hidden.shape, device=like.device).masked_fill_(hidden, -torch.inf)
+            self._masks[name] = found
+        return found
+
+    def _stairs(
+        self, n: int, n_open: int, width: int, first: int, like: torch.Tensor, kv_heads: int
+    ) -> torch.Tensor | None:
+        if not width:
+            return None
+
+        def make() -> torch.Tensor:
+            seen = torch.arange(width)[None] <= first + torch.arange(n)[:, None]
+            return torch.cat([torch.ones(n, n_open, dtype=torch.bool), seen], 1)
+
+        return self._mask((n, n_open, width, first), make, like, kv_heads)
+
+    def _mask(self, name: tuple, make: Callable[[], torch.Tensor], like: torch.Tensor, kv_heads: int) -> torch.Tensor:
+        """0 where a key is seen, -inf elsewhere, repeated for the query heads that share a key head."""
+        name = (*name, like.device, like.dtype)
+        found = self._masks.get(name)
+        if found is None:
+            seen = make().to(like.device)
+            found = torch.zeros(seen.shape, dtype=like.dtype, device=like.device).masked_fill_(~seen, -torch.inf)
+            found = found.repeat(like.shape[1] // kv_heads, 1)
+            if len(self._masks) >= 32:
+                self._masks.clear()
+            self._masks[name] = found
+        return found
+
+    def _rotation(self, device: torch.device) -> Rotation:
+        if device not in self._rotations:
+            self._rotations[device] = next(iter(self._rotations.values())).to(device)
+        return self._rotations[device]

@@ -1,0 +1,100 @@
+"""Which events are recalled: by similarity, recency or chance, then their neighbours in time, within a budget.
+
+All arrays; no loop over events. Events are numbered in order of time; sizes are in tokens.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+
+class Choice(NamedTuple):
+    """What one layer recalls in one step.
+
+    events : int64, by rank; those found by similarity (or another policy) first, then the neighbours.
+    scores : float64, NaN where the policy gives none. n_similar : how many of them are not neighbours.
+    buffer : the contiguity buffer afterwards.
+    """
+
+    events: np.ndarray
+    scores: np.ndarray
+    n_similar: int
+    buffer: np.ndarray
+
+
+def best_events(scores: torch.Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The `count` best events, best first, of equal ones the earlier first, and their scores."""
+    if count < len(scores):
+        # Only those that can play a part come over to the CPU.
+        least = scores.topk(count, sorted=False).values.min()
+        places = torch.nonzero(scores >= least)[:, 0]
+        values = scores[places].double().cpu().numpy()
+        found = places.cpu().numpy()
+    else:
+        values, found = scores.double().cpu().numpy(), np.arange(len(scores))
+    order = np.argsort(-values, kind="stable")[:count]
+    return found[order], values[order]
+
+
+def rank_events(
+    policy: str, scores: torch.Tensor | None, n_events: int, count: int, seed: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first `count` of `n_events` events as a policy ranks them, and their scores.
+
+    seed : (step, layer), for "random".
+    """
+    if policy == "similarity":
+        assert scores is not None
+        return best_events(scores, min(count, n_events))
+    if policy == "recency":
+        found = np.arange(n_events - 1, max(-1, n_events - 1 - count), -1)
+    elif policy == "random":
+        found = np.random.default_rng(seed).permutation(n_events)[:count]
+    else:
+        found = np.empty(0, dtype=np.int64)
+    return found.astype(np.int64), np.full(len(found), np.nan)
+
+
+def choose(
+    ranked: np.ndarray, scores: np.ndarray, sizes: np.ndarray, buffer: np.ndarray, budget: int, contiguity: float
+) -> Choice:
+    """Fill a budget of tokens with the best events, a share of it with the neighbours in time of these.
+
+    Parameters
+    ----------
+    ranked, scores : events by rank, with their scores.
+    sizes : int64, of every event.
+    buffer : neighbours recalled in the steps before, the newest first.
+    budget : tokens; never exceeded.
+    contiguity : share of the budget for neighbours, or tokens if 1 or more.
+
+    Source: Fountas et al. (2025): a similarity buffer, and a queue of neighbours (contiguity buffer), in which an event
+    stays until newer neighbours push it out. An event that is chosen by similarity is not recalled a second time.
+    """
+    share = int(contiguity * budget) if contiguity < 1 else min(int(contiguity), budget)
+    similar = _within(ranked, sizes, budget - share)
+    chosen = ranked[:similar]
+    if not share:
+        return Choice(chosen, scores[:similar], similar, buffer)
+    around = np.stack([chosen + 1, chosen - 1], axis=1).ravel()
+    around = around[(around >= 0) & (around < len(sizes))]
+    queue = np.concatenate([around, buffer])
+    queue = queue[np.sort(np.unique(queue, return_index=True)[1])]
+    queue = queue[~np.isin(queue, chosen)]
+    queue = queue[: _within(queue, sizes, share)]
+    blank = np.full(len(queue), np.nan)
+    return Choice(np.concatenate([chosen, queue]), np.concatenate([scores[:similar], blank]), similar, queue)
+
+
+def _within(events: np.ndarray, sizes: np.ndarray, budget: int) -> int:
+    """How many of the first events have at most `budget` tokens together."""
+    return int(np.searchsorted(np.cumsum(sizes[events]), budget, side="right"))
+
+
+def token_index(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """All positions in the half-open ranges, range after range; int64."""
+    lengths = ends - starts
+    total = int(lengths.sum())
+    first = np.cumsum(lengths) - lengths
+    return np.arange(total) + np.repeat(starts - first, lengths)

@@ -1,0 +1,120 @@
+"""The index of representatives: by which keys an event is found, one table a layer.
+
+Kept in blocks that are never changed once full, so that a fork shares them.
+"""
+
+import numpy as np
+import torch
+
+from emcog.memory.rows import Shape
+
+BLOCK = 4096
+"""Events in a block."""
+
+
+class Index:
+    """Vectors of one layer's events, in their order.
+
+    Parameters
+    ----------
+    shape, heads : of the layer.
+    kind : "top" or "mean".
+    n_tokens : representatives of an event ("top").
+    """
+
+    def __init__(self, shape: Shape, heads: int, kind: str, n_tokens: int):
+        self.shape, self.heads, self.kind, self.n_tokens = shape, heads, kind, n_tokens
+        self.width = (heads if kind == "top" else shape.kv_heads) * shape.key_size
+        self.count = 0
+        self._blocks: list[torch.Tensor] = []
+        self._shared = 0  # blocks that a fork looks at too: copied before they are written to
+
+    def add(self, vectors: torch.Tensor) -> None:
+        """Add vectors (n, width)."""
+        while len(vectors):
+            place = self.count % BLOCK
+            if place == 0:
+                self._blocks.append(torch.empty(BLOCK, self.width, device=vectors.device))
+            elif len(self._blocks) <= self._shared:
+                self._blocks[-1] = self._blocks[-1].clone()
+            self._shared = min(self._shared, len(self._blocks) - 1)
+            fits = vectors[: BLOCK - place]
+            self._blocks[-1][place : place + len(fits)] = fits
+            self.count += len(fits)
+            vectors = vectors[len(fits) :]
+
+    def rows(self, start: int = 0) -> torch.Tensor:
+        """Vectors from an event on, (n, width)."""
+        parts = [block[: self.count - i * BLOCK] for i, block in enumerate(self._blocks)]
+        whole = torch.cat(parts) if parts else torch.empty(0, self.width)
+        return whole[start:]
+
+    def scores(self, query: torch.Tensor) -> torch.Tensor:
+        """Products of every vector with a query (heads, size), float32 (count,)."""
+        flat = (query if self.kind == "top" else shared_heads(query, self.shape.kv_heads)).reshape(-1).float()
+        parts = [block[: self.count - i * BLOCK] @ flat for i, block in enumerate(self._blocks)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def fork(self) -> "Index":
+        """An independent index with the same vectors."""
+        twin = Index(self.shape, self.heads, self.kind, self.n_tokens)
+        twin.count, twin._blocks = self.count, list(self._blocks)
+        self._shared = twin._shared = len(self._blocks)
+        return twin
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the vectors take."""
+        return self.count * self.width * 4
+
+
+def shared_heads(query: torch.Tensor, kv_heads: int) -> torch.Tensor:
+    """(heads, size) -> (kv_heads, size): the sum over query heads that share a key head."""
+    return query.reshape(kv_heads, -1, query.shape[-1]).sum(1)
+
+
+def top_vectors(
+    key: torch.Tensor, received: torch.Tensor, starts: np.ndarray, ends: np.ndarray, n_tokens: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Head by head the mean key of the tokens of each event that received most attention.
+
+    Parameters
+    ----------
+    key : (1, kv_heads, n, size), un-rotated. received : (heads, n). starts, ends : of events among these n tokens.
+
+    Returns
+    -------
+    vectors (n_events, heads * size), float32; chosen (n_events, heads, n_tokens), offsets in the event, the best
+    first, -1 where the event is shorter.
+
+    Source: Xiao et al. (2024), InfLLM; Fountas et al. (2025).
+    """
+    device = key.device
+    places, inside = _padded(starts, ends, device)
+    weights = received.float()[:, places].transpose(0, 1).masked_fill(~inside[:, None], -torch.inf)
+    count = min(n_tokens, weights.shape[-1])
+    best = weights.topk(count, dim=-1)
+    used = best.values > -torch.inf
+    token = places[:, None].expand(weights.shape).gather(2, best.indices)  # (n_events, heads, count)
+    heads = received.shape[0]
+    head = torch.arange(heads, device=device)[None, :, None] // (heads // key.shape[1])
+    found = key[0].float()[head, token]  # (n_events, heads, count, size)
+    mean = (found * used[..., None]).sum(2) / used.sum(2)[..., None]
+    chosen = torch.where(used, best.indices, -1)
+    return mean.flatten(1), torch.nn.functional.pad(chosen, (0, n_tokens - count), value=-1)
+
+
+def mean_vectors(key: torch.Tensor, starts: np.ndarray, ends: np.ndarray) -> torch.Tensor:
+    """The mean key of each event, (n_events, kv_heads * size), float32."""
+    places, inside = _padded(starts, ends, key.device)
+    found = key[0].float().transpose(0, 1).flatten(1)[places]  # (n_events, longest, kv_heads * size)
+    return (found * inside[..., None]).sum(1) / inside.sum(1)[:, None]
+
+
+def _padded(starts: np.ndarray, ends: np.ndarray, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Positions of each event's tokens (n_events, longest), padded, and which of them are its own."""
+    first, last = (torch.from_numpy(x).to(device) for x in (starts, ends))
+    offsets = torch.arange(int((ends - starts).max()), device=device)[None]
+    places = first[:, None] + offsets
+    inside = places < last[:, None]
+    return torch.where(inside, places, first[:, None]), inside

@@ -1,0 +1,274 @@
+"""The memory log: every token's key and value, layer by layer, in order, append-only. An event is a range of it.
+
+The slowest tier that a configuration names holds everything; faster ones that were given bytes hold the newest part.
+A fork, or a memory that was loaded, stands on the frozen beginning of another log and adds rows of its own behind it.
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from emcog.errors import OptionError, StorageError
+from emcog.memory.config import TIERS, MemoryConfig
+from emcog.memory.rows import GROUP, ByteRows, FullRows, Shape
+from emcog.memory.tiers import ArenaTier, FileTier, Tier
+
+
+class TieredRows:
+    """Rows of one layer, in one tier or in several.
+
+    Parameters
+    ----------
+    name : of the file, in the file tier.
+    width, dtype : of a row. device : the accelerator (the layer's device).
+    tier, budget : the tier that holds all rows; bytes for this layer in each tier that has a limit.
+    folder : for the file tier.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        width: int,
+        dtype: torch.dtype,
+        device: torch.device,
+        tier: str,
+        budget: Mapping[str, int],
+        folder: Path | None,
+    ):
+        self.count = self._highest = 0
+        self.device = device
+        self.width, self.dtype = width, dtype
+        self._base: TieredRows | None = None
+        self._base_count = 0
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        row_bytes = width * dtype.itemsize
+        self._limit = budget[tier] // row_bytes if tier in budget and tier != "file" else None
+        self._tier_name = tier
+        self._tiers: list[Tier] = []  # fastest first; the last holds everything
+        for faster in TIERS[: TIERS.index(tier)]:
+            if faster in budget:
+                capacity = budget[faster] // row_bytes
+                if capacity < 1:
+                    raise OptionError(
+                        f"budget of {faster}: {budget[faster]} bytes a layer hold no row ({row_bytes} bytes)"
+                    )
+                self._tiers.append(self._arena(faster, capacity))
+        if tier == "file":
+            assert folder is not None
+            self._tiers.append(FileTier(folder / name, width, dtype, limit=budget.get("file")))
+        else:
+            self._tiers.append(self._arena(tier, None))
+
+    def _arena(self, tier: str, capacity: int | None) -> ArenaTier:
+        on_device = tier == "accelerator"
+        where = self.device if on_device else torch.device("cpu")
+        pinned = not on_device and self.device.type == "cuda"
+        return ArenaTier(self.width, self.dtype, where, capacity, pinned)
+
+    def write(self, start: int, rows: torch.Tensor) -> None:
+        """Put rows (n, width) at positions start, ...; everything before `start` must be there."""
+        end = start + len(rows) - self._base_count
+        if self._limit is not None and end > self._limit:
+            raise StorageError(
+                f"the memory's budget for tier {self._tier_name!r} is used up at {start:,} tokens: give a larger one, "
+                "or a slower tier"
+            )
+        for tier in self._tiers:
+            tier.write(start - self._base_count, rows)
+        self.count = start + len(rows)
+        self._highest = max(self._highest, self.count)
+
+    def gather(self, index: np.ndarray) -> torch.Tensor:
+        """The rows at these positions (increasing, repeats allowed), on the accelerator; one indexed copy a tier."""
+        parts = []
+        own = 0
+        if self._base is not None:
+            own = int(np.searchsorted(index, self._base_count))
+            if own:
+                parts.append(self._base.gather(index[:own]))
+        index = index[own:] - self._base_count
+        stop, found = len(index), []
+        for place, tier in enumerate(self._tiers):
+            # A reading that failed half-way may have overwritten rows of a ring beyond `count`.
+            newest = self._highest - self._base_count - tier.capacity if tier.capacity is not None else 0
+            first = int(np.searchsorted(index[:stop], newest)) if place < len(self._tiers) - 1 else 0
+            if first < stop:
+                found.append(self._bring(tier.gather(index[first:stop])))
+            stop = first
+        parts += found[::-1]
+        if not parts:
+            return torch.empty(0, self.width, dtype=self.dtype, device=self.device)
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _bring(self, rows: torch.Tensor) -> torch.Tensor:
+        """Rows over to the accelerator, on a stream of their own where there is one; see `arrived`."""
+        if rows.device == self.device or self._stream is None:
+            return rows.to(self.device)
+        with torch.cuda.stream(self._stream):
+            return rows.to(self.device, non_blocking=True)
+
+    def arrived(self, rows: torch.Tensor) -> torch.Tensor:
+        """Make the computation wait until gathered rows are there; what was queued before goes on meanwhile."""
+        if self._stream is not None:
+            torch.cuda.current_stream(self.device).wait_stream(self._stream)
+            rows.record_stream(torch.cuda.current_stream(self.device))
+        return rows
+
+    def on_file(self, path: Path, count: int) -> None:
+        """Stand on the first `count` rows of a file, which nobody changes."""
+        base = TieredRows.__new__(TieredRows)
+        base.__dict__ |= self.__dict__
+        base._base, base._base_count, base.count, base._highest = None, 0, count, count
+        base._tiers = [FileTier(path, self.width, self.dtype, writable=False)]
+        self._base, self._base_count = base, count
+        self.count = self._highest = count
+
+    def fork(self, empty: "TieredRows") -> "TieredRows":
+        """`empty` made to stand on what this holds now."""
+        empty._base, empty._base_count = self, self.count
+        empty.count = empty._highest = self.count
+        return empty
+
+
+class LayerLog:
+    """Keys and values of one layer, encoded into rows.
+
+    In 8 bits, keys share scales in groups of tokens; the newest tokens, whose group is not full, wait as they are.
+    """
+
+    def __init__(self, layer: int, shape: Shape, config: MemoryConfig, budget: Mapping[str, int], folder: Path | None):
+        self.layer, self.shape, self.config, self._budget = layer, shape, config, budget
+        self.eight = config.storage == "8bit"
+        self.code: FullRows | ByteRows = ByteRows(shape) if self.eight else FullRows(shape)
+        self.rows = self._make(f"layer-{layer:03d}.rows", self.code.width, self.code.dtype, folder)
+        self.scales: TieredRows | None = None
+        self.waiting: tuple[torch.Tensor, torch.Tensor] | None = None
+        if isinstance(self.code, ByteRows):
+            self.scales = self._make(f"layer-{layer:03d}.scales", self.code.scale_width, torch.float32, folder)
+
+    def _make(self, name: str, width: int, dtype: torch.dtype, folder: Path | None) -> TieredRows:
+        budget = self._budget if name.endswith(".rows") else {}
+        return TieredRows(name, width, dtype, self.shape.device, self.config.tier, budget, folder)
+
+    def append(self, start: int, key: torch.Tensor, value: torch.Tensor) -> None:
+        """Add keys and values (1, kv_heads, n, size) of tokens start, start + 1, ..."""
+        if isinstance(self.code, FullRows):
+            self.rows.write(start, self.code.encode(key, value))
+            return
+        assert self.scales is not None
+        if self.waiting is not None:
+            key = torch.cat([self.waiting[0], key], dim=2)
+            value = torch.cat([self.waiting[1], value], dim=2)
+        whole = key.shape[2] // GROUP * GROUP
+        for first in range(0, whole, GROUP):
+            k, v = (x[:, :, first : first + GROUP] for x in (key, value))
+            scales = self.code.key_scales(k)
+            self.scales.write(self.scales.count, scales)
+            self.rows.write(self.rows.count, self.code.encode(k, v, scales))
+        self.waiting = (key[:, :, whole:].clone(), value[:, :, whole:].clone())
+
+    def fetch(self, index: np.ndarray) -> "Fetched":
+        """Begin to bring the keys and values of these tokens (increasing); `get` on what is returned waits for them."""
+        if not self.eight:
+            return Fetched(self, index, self.rows.gather(index), None)
+        assert self.scales is not None
+        done = int(np.searchsorted(index, self.rows.count))
+        scales = self.scales.gather(index[:done] // GROUP)
+        return Fetched(self, index, self.rows.gather(index[:done]), scales)
+
+    def on_files(self, folder: Path, counts: Mapping[str, int], own: Path | None) -> None:
+        """Stand on a saved memory's files; what was held here is let go."""
+        parts = {"rows": self.rows} | ({"scales": self.scales} if self.scales is not None else {})
+        for kind, rows in parts.items():
+            name = f"layer-{self.layer:03d}.{kind}"
+            empty = self._make(name, rows.width, rows.dtype, own)
+            empty.on_file(folder / name, counts[name])
+            setattr(self, kind, empty)
+
+    def mark(self) -> Callable[[], None]:
+        """Remember how much there is; calling what is returned forgets what came after."""
+        rows, scales, waiting = self.rows.count, self.scales.count if self.scales else 0, self.waiting
+
+        def go_back() -> None:
+            self.rows.count, self.waiting = rows, waiting
+            if self.scales is not None:
+                self.scales.count = scales
+
+        return go_back
+
+    def fork(self, folder: Path | None) -> "LayerLog":
+        """A log that begins with what this one holds now."""
+        twin = LayerLog(self.layer, self.shape, self.config, self._budget, folder)
+        self.rows.fork(twin.rows)
+        if self.scales is not None and twin.scales is not None:
+            self.scales.fork(twin.scales)
+        twin.waiting = self.waiting
+        return twin
+
+
+class Fetched:
+    """Keys and values on their way."""
+
+    def __init__(self, log: LayerLog, index: np.ndarray, rows: torch.Tensor, scales: torch.Tensor | None):
+        self._log, self._index, self._rows, self._scales = log, index, rows, scales
+
+    def get(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values (1, kv_heads, n, size)."""
+        rows = self._log.rows.arrived(self._rows)
+        code = self._log.code
+        if isinstance(code, FullRows):
+            return code.decode(rows)
+        assert self._log.scales is not None and self._scales is not None
+        found = code.decode(rows, self._log.scales.arrived(self._scales))
+        late = self._index[len(rows) :] - self._log.rows.count
+        if not len(late) or self._log.waiting is None:
+            return found
+        places = torch.from_numpy(late).to(rows.device)
+        key, value = (torch.cat([a, b[:, :, places]], 2) for a, b in zip(found, self._log.waiting, strict=True))
+        return key, value
+
+
+class MemoryLog:
+    """The logs of all layers that hold memory.
+
+    Parameters
+    ----------
+    shapes : of the layers that hold memory, by their number.
+    """
+
+    def __init__(self, shapes: Mapping[int, Shape], config: MemoryConfig):
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        budget = {tier: size // max(1, len(shapes)) for tier, size in (config.budget or {}).items()}
+        folder = self._new_folder(config)
+        self.config = config
+        self.layers = {layer: LayerLog(layer, shape, config, budget, folder) for layer, shape in shapes.items()}
+
+    def _new_folder(self, config: MemoryConfig) -> Path | None:
+        if config.tier != "file":
+            return None
+        self._folder = tempfile.TemporaryDirectory(prefix="emcog-memory-")
+        return Path(self._folder.name)
+
+    def fork(self) -> "MemoryLog":
+        """A log that begins with what this one holds now; no row is copied."""
+        twin = MemoryLog.__new__(MemoryLog)
+        twin._folder, twin.config = None, self.config
+        folder = twin._new_folder(self.config)
+        twin.layers = {layer: log.fork(folder) for layer, log in self.layers.items()}
+        return twin
+
+    def on_files(self, folder: Path, counts: Mapping[str, int]) -> None:
+        """Stand on a saved memory's files; `counts` says how many rows of each are whole."""
+        before = self._folder  # forks may still read there: it goes when the last of them does
+        own = self._new_folder(self.config)
+        for log in self.layers.values():
+            log.on_files(folder, counts, own)
+        del before
+
+    @property
+    def bytes_of_token(self) -> int:
+        """Bytes that a token takes, over all layers."""
+        return sum(log.code.width * log.code.dtype.itemsize for log in self.layers.values())

@@ -1,0 +1,240 @@
+"""The state of a memory, and the one step that changes it: a chunk of tokens goes through the model."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from emcog.lm import LM
+from emcog.lm.precision import computing_dtype
+from emcog.lm.rotary import Rotation, raw_rotary
+from emcog.memory.attention import SAMPLE, MemoryAttention, Remembered
+from emcog.memory.config import MemoryConfig
+from emcog.memory.forming import Former, PaperFormer, ReferenceFormer
+from emcog.memory.growing import Growing
+from emcog.memory.layout import find_layers
+from emcog.memory.local import LocalCache
+from emcog.memory.log import MemoryLog
+from emcog.memory.recalling import RECALL, LayerMemory, Scene
+
+NAME = "emcog_memory"
+ROWS = 64
+"""Distributions reduced at once."""
+BITS = 1.4426950408889634
+
+
+class Reader:
+    """A model that reads chunk after chunk, with all that it remembers.
+
+    Attributes
+    ----------
+    ids, surprisal : of every token (bits; NaN where nothing came before); the surprisal of a token to come may be
+        known already.
+    starts, ends : of the events that have left the window, in tokens.
+    step : forward passes made.
+    """
+
+    def __init__(self, lm: LM, config: MemoryConfig):
+        self.lm = lm
+        self.layout = find_layers(lm)
+        self.config = config = config.resolve(lm.limit, len(self.layout))
+        self.reference = config.compat == "reference"
+        self.n_local = int(config.n_local or 0)
+        self.far = self.n_local - 1 if self.reference else self.n_local
+        self.leaving = not self.reference
+        self.sample = 1 if self.reference else SAMPLE
+        self.cache = LocalCache({number: layer.reach(self.n_local) for number, layer in self.layout.items()})
+        shapes = {number: layer.shape for number, layer in self.layout.items() if layer.own_window is None}
+        self.log = MemoryLog(shapes, config)
+        self.layers = {n: LayerMemory(n, self.layout[n], self.log.layers[n], config) for n in shapes}
+        self.former: Former = (ReferenceFormer if self.reference else PaperFormer)(config, self.n_local)
+        self.ids, self.surprisal = Growing(np.int64), Growing(np.float64)
+        self.starts, self.ends = Growing(np.int64), Growing(np.int64)
+        self.skipped = 0  # events that lie in the initial tokens, and are never recalled
+        self.given = Growing(np.int64)
+        self.recalls: list[np.ndarray] = []
+        self.step = 0
+        self.carried: torch.Tensor | None = None
+        self._attention = MemoryAttention(self, self.n_local, self._make_rotation())
+        self._scene: Scene | None = None
+        self._go_back: list[Callable[[], None]] = []
+        self._records: list[np.ndarray] = []
+        self._received: dict[int, torch.Tensor] = {}
+
+    def _make_rotation(self) -> Rotation:
+        longest = max(self.cache.reach.values())
+        length = longest + int(self.config.chunk or 1)
+        return Rotation(self.lm.model.get_decoder(), length, self.far, self.lm.device, computing_dtype(self.lm.model))
+
+    @property
+    def seen(self) -> int:
+        """Tokens read."""
+        return self.cache.seen
+
+    @contextmanager
+    def attention(self) -> Iterator[None]:
+        """Within this context the model attends through this memory; afterwards it is as it was before."""
+        model, decoder = self.lm.model, self.lm.model.get_decoder()
+        before = decoder.config._attn_implementation
+        try:
+            ALL_ATTENTION_FUNCTIONS[NAME] = self._attention
+            model.set_attn_implementation(NAME)
+            with raw_rotary(decoder):
+                yield
+        finally:
+            model.set_attn_implementation(before)
+            del ALL_ATTENTION_FUNCTIONS[NAME]
+
+    @torch.no_grad()
+    def read_chunk(self, ids: np.ndarray, label: int | None = None) -> torch.Tensor:
+        """Read up to `chunk` tokens; returns their logits (n, n_vocabulary).
+
+        label : the token that follows, where it is known.
+        """
+        with self.attention():
+            return self.forward(ids, label)
+
+    def forward(self, ids: np.ndarray, label: int | None = None) -> torch.Tensor:
+        """`read_chunk` within `attention`."""
+        device = self.lm.device
+        self.begin(len(ids))
+        try:
+            logits = self.lm.model(
+                input_ids=torch.from_numpy(ids)[None].to(device),
+                position_ids=torch.arange(len(ids), device=device)[None],
+                past_key_values=self.cache,
+                use_cache=True,
+            ).logits[0]
+        except BaseException:
+            self.roll_back()
+            raise
+        self.finish(ids, logits, label)
+        return logits
+
+    def begin(self, n: int) -> None:
+        """Make ready for a chunk of n tokens."""
+        if self._scene is not None:  # the chunk before failed half-way
+            self.roll_back()
+        self._records, self._received = [], {}  # of its own, not a fork's
+        self._go_back = [part.mark() for layer in self.layers.values() for part in (layer.log, layer)]
+        starts, ends = self.starts.rows[self.skipped :], self.ends.rows[self.skipped :]
+        n_init = self.former.n_init_set if isinstance(self.former, ReferenceFormer) else self.config.n_init
+        starts = np.maximum(starts, n_init)
+        self._scene = Scene(self.step, self.seen, n, starts, ends, n_init, self.former.formed)
+
+    def roll_back(self) -> None:
+        """Forget the chunk that is being read."""
+        for go_back in self._go_back:
+            go_back()
+        self.cache.rollback()
+        self._scene, self._go_back, self._records, self._received = None, [], [], {}
+
+    def finish(self, ids: np.ndarray, logits: torch.Tensor, label: int | None) -> None:
+        """Take in what the forward pass gave: surprise, and the events that follow from it."""
+        scene, n = self._scene, len(ids)
+        assert scene is not None
+        self._note_surprisal(ids, logits, label)
+        keys = {layer: pair[0] for layer, pair in self.cache.fresh.items()}
+        self.cache.commit(n)
+        for layer, received in self._received.items():
+            self.layers[layer].received = received
+        self.recalls += self._records
+        self.ids.extend(ids)
+        self.step += 1
+        self._scene, self._go_back, self._records, self._received = None, [], [], {}
+
+        def chosen_keys() -> list[torch.Tensor]:
+            return [keys[layer][0].to(self.lm.device) for layer in self.config.refine_layers]
+
+        given = self.given.rows
+        given = given[np.searchsorted(given, scene.seen) : np.searchsorted(given, scene.seen + n)]
+        self._take(self.former.read(scene.seen, self._surprise(scene.seen, n), chosen_keys, given))
+
+    def _surprise(self, start: int, n: int) -> np.ndarray:
+        if not self.reference:
+            return self.surprisal.rows[start : start + n]
+        # The reference stores a token's surprise at the token before; without a label there is none.
+        following = self.surprisal.rows[start + 1 : start + n + 1]
+        return following if len(following) == n else np.full(n, np.nan)
+
+    def _take(self, events: np.ndarray) -> None:
+        """Add events that have left the window."""
+        if not len(events):
+            return
+        starts, ends = events.T.copy()
+        self.starts.extend(starts)
+        self.ends.extend(ends)
+        n_init = 0 if self.reference else self.config.n_init
+        skip = int(np.searchsorted(ends, n_init, side="right"))
+        self.skipped += skip
+        for memory in self.layers.values():
+            memory.add(np.maximum(starts, n_init)[skip:], ends[skip:])
+            memory.forget(self.former.formed)
+
+    def _note_surprisal(self, ids: np.ndarray, logits: torch.Tensor, label: int | None) -> None:
+        if len(self.surprisal) == self.seen:
+            self.surprisal.extend([np.nan] if self.carried is None else self.surprise_of(self.carried[None], ids[:1]))
+        following = ids[1:] if label is None else np.append(ids[1:], label)
+        self.surprisal.extend(self.surprise_of(logits[: len(following)], following))
+        self.carried = logits[-1].detach().clone()
+
+    def surprise_of(self, logits: torch.Tensor, ids: np.ndarray) -> np.ndarray:
+        """Surprisal of tokens in bits, float64 (n,), under the distributions given by logits (n, n_vocabulary)."""
+        targets = torch.from_numpy(ids).to(logits.device)[:, None]
+        found = []
+        for start in range(0, len(ids), ROWS):
+            rows, wanted = logits[start : start + ROWS].float(), targets[start : start + ROWS]
+            log_p = rows.softmax(-1).log() if self.reference else rows.log_softmax(-1)
+            found.append(-log_p.gather(-1, wanted)[:, 0])
+        return torch.cat(found).double().cpu().numpy() * BITS if found else np.empty(0)
+
+    def holds(self, layer: int) -> bool:
+        """Whether a layer has a memory; see `attention.Host`."""
+        return layer in self.layers
+
+    def recall(self, layer: int, query: Callable[[], torch.Tensor], n: int) -> Remembered | None:
+        """Store the chunk's keys and values, and begin to bring what it remembers; see `attention.Host`."""
+        scene, memory = self._scene, self.layers[layer]
+        assert scene is not None
+        memory.log.append(scene.seen, *self.cache.fresh[layer])
+        index, record = memory.recall(scene, query() if len(scene.starts) else None)
+        if len(record):
+            self._records.append(record)
+        return memory.log.fetch(index) if len(index) else None
+
+    def note(self, layer: int, received: torch.Tensor) -> None:
+        """See `attention.Host`."""
+        scene, memory = self._scene, self.layers[layer]
+        assert scene is not None
+        if self.config.representative == "top":
+            self._received[layer] = memory.note(received, scene.seen, scene.n)
+
+    def fork(self) -> "Reader":
+        """An independent reader with the same past; keys, values and index are shared, not copied."""
+        twin = copy.copy(self)
+        twin.cache, twin.log = self.cache.fork(), self.log.fork()
+        twin.layers = {n: memory.fork(twin.log.layers[n]) for n, memory in self.layers.items()}
+        twin.former = copy.deepcopy(self.former)
+        for name in ("ids", "surprisal", "starts", "ends", "given"):
+            setattr(twin, name, getattr(self, name).copy())
+        twin.recalls = list(self.recalls)
+        twin._attention = copy.copy(self._attention)
+        twin._attention.host = twin
+        return twin
+
+    def all_recalls(self) -> np.ndarray:
+        """The record of recalls, of type RECALL; event numbers count from the first that can be recalled."""
+        if len(self.recalls) > 1:
+            self.recalls = [np.concatenate(self.recalls)]
+        return self.recalls[0] if self.recalls else np.empty(0, RECALL)
+
+    def recall_by(self, ids: np.ndarray) -> Any:
+        """What a chunk would recall; the memory itself does not change."""
+        twin = self.fork()
+        before = len(twin.all_recalls())
+        twin.read_chunk(ids)
+        return twin.all_recalls()[before:]

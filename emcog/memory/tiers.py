@@ -1,0 +1,129 @@
+"""Where rows of the log lie: on the accelerator, in host memory, or in a memory-mapped file.
+
+A tier holds rows of one width and hands back any of them in one indexed copy. Rows are opaque here: what they mean is
+`emcog.memory.rows`'s business. A tier with a capacity is a ring that keeps the newest rows.
+"""
+
+import mmap
+import os
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from emcog.errors import StorageError
+
+
+class Tier(Protocol):
+    """What every tier can do."""
+
+    capacity: int | None
+
+    def write(self, start: int, rows: torch.Tensor) -> None:
+        """Put rows (n, width) at positions start, start + 1, ...; those behind them are forgotten."""
+
+    def gather(self, index: np.ndarray) -> torch.Tensor:
+        """The rows at these positions, (len(index), width), on the tier's own device."""
+
+
+class ArenaTier:
+    """Rows in one tensor, on a device or in host memory.
+
+    Parameters
+    ----------
+    width, dtype : of a row.
+    device : where the rows lie. pinned : host memory that an accelerator copies from without a detour.
+    capacity : rows that are kept, the newest ones; None: all, in a tensor that grows by doubling.
+    """
+
+    def __init__(
+        self, width: int, dtype: torch.dtype, device: torch.device, capacity: int | None = None, pinned: bool = False
+    ):
+        self.device, self.capacity, self.pinned = device, capacity, pinned
+        self._rows = self._empty(256 if capacity is None else capacity, width, dtype)
+
+    def _empty(self, count: int, width: int, dtype: torch.dtype) -> torch.Tensor:
+        # On a CPU, memory that was never written to costs nothing yet.
+        return torch.empty(count, width, dtype=dtype, device=self.device, pin_memory=self.pinned)
+
+    def write(self, start: int, rows: torch.Tensor) -> None:
+        """See `Tier.write`."""
+        rows = rows.to(self.device, non_blocking=not self.pinned)
+        if self.capacity is None:
+            end = start + len(rows)
+            if end > len(self._rows):
+                grown = self._empty(max(end, 2 * len(self._rows)), rows.shape[1], rows.dtype)
+                grown[:start] = self._rows[:start]
+                self._rows = grown
+            self._rows[start:end] = rows
+            return
+        skip = max(0, len(rows) - self.capacity)
+        rows, start = rows[skip:], (start + skip) % self.capacity
+        first = min(len(rows), self.capacity - start)
+        self._rows[start : start + first] = rows[:first]
+        self._rows[: len(rows) - first] = rows[first:]
+
+    def gather(self, index: np.ndarray) -> torch.Tensor:
+        """See `Tier.gather`."""
+        places = torch.from_numpy(index if self.capacity is None else index % self.capacity)
+        if not self.pinned:
+            return self._rows.index_select(0, places.to(self.device, non_blocking=True))
+        out = torch.empty(len(index), self._rows.shape[1], dtype=self._rows.dtype, pin_memory=True)
+        return torch.index_select(self._rows, 0, places, out=out)
+
+
+class FileTier:
+    """Rows in a file, written at its end and read through a memory map: they take no anonymous memory.
+
+    Parameters
+    ----------
+    path : the file, made if it is missing. width, dtype : of a row.
+    writable : False for a file that others may be reading too.
+    limit : bytes that the file may grow to; None: no limit.
+    """
+
+    capacity: int | None = None
+
+    def __init__(self, path: Path, width: int, dtype: torch.dtype, writable: bool = True, limit: int | None = None):
+        self.path, self.width, self.dtype, self.limit = path, width, dtype, limit
+        self.row_bytes = width * dtype.itemsize
+        try:
+            self._file = open(path, "r+b" if path.exists() and writable else "w+b" if writable else "rb")  # noqa: SIM115
+        except OSError as error:
+            raise StorageError(f"cannot open {path}: {error.strerror}; choose another folder") from error
+        self._map: mmap.mmap | None = None
+        self._view = np.empty((0, self.row_bytes), np.uint8)
+
+    def write(self, start: int, rows: torch.Tensor) -> None:
+        """See `Tier.write`."""
+        data = rows.detach().cpu().contiguous().view(torch.uint8).numpy().reshape(-1).data
+        place = start * self.row_bytes
+        if self.limit is not None and place + len(data) > self.limit:
+            raise StorageError(
+                f"the memory's budget of {self.limit:,} bytes a layer for {self.path.name} is used up: give more"
+            )
+        try:
+            while data:
+                done = os.pwrite(self._file.fileno(), data, place)
+                data, place = data[done:], place + done
+        except OSError as error:
+            raise StorageError(
+                f"cannot write to {self.path}: {error.strerror}; free some space or choose another folder"
+            ) from error
+
+    def gather(self, index: np.ndarray) -> torch.Tensor:
+        """See `Tier.gather`."""
+        if len(index) and int(index.max()) >= len(self._view):
+            self._remap()
+        # Opaque bytes: numpy has no bfloat16, and moves a row at once either way.
+        found = np.take(self._view, index, axis=0)
+        return torch.from_numpy(found).view(self.dtype)
+
+    def _remap(self) -> None:
+        size = os.fstat(self._file.fileno()).st_size
+        if size < self.row_bytes:
+            raise StorageError(f"{self.path} is shorter than it was: it was cut while it was in use; save elsewhere")
+        self._map = mmap.mmap(self._file.fileno(), size, access=mmap.ACCESS_READ)
+        count = size // self.row_bytes
+        self._view = np.frombuffer(self._map, np.uint8, count * self.row_bytes).reshape(count, self.row_bytes)

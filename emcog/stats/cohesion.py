@@ -1,0 +1,143 @@
+"""Do people's events hold together in the model's keys? Graph scores of segmentations against random ones like them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from emcog.errors import DataError
+from emcog.graph import METRICS, BlockSums, block_sums, similarity
+from emcog.graph.scores import score
+from emcog.graph.similarity import to_numpy
+from emcog.options import check_choice, check_number
+from emcog.stats.nulls import NULLS, against, draws
+from emcog.stats.resampling import bootstrap
+from emcog.stats.rows import tidy
+
+DENSE = 2048
+"""Tokens of a text whose graphs are kept whole; of a longer one pairs less than `BAND` apart."""
+BAND = 512
+
+
+class Keys:
+    """Collects a text's keys while it is listened to: `listen(text, lm, on_keys=keys)`, then `cohesion(keys, ...)`.
+
+    layers : which to keep; None for all. They are kept as float32 on the CPU: layers x kv_heads x head_dim x 4 bytes a
+    token.
+    """
+
+    def __init__(self, layers: Sequence[int] | None = None):
+        self.layers = None if layers is None else list(layers)
+        self._pieces: list[np.ndarray] = []
+
+    def __call__(self, start: int, keys: Any, signals: dict[str, np.ndarray]) -> None:
+        """Take the keys of the tokens from `start` on, (layers, kv_heads, n, head_dim)."""
+        chosen = keys if self.layers is None else keys[self.layers]
+        self._pieces.append(to_numpy(chosen.float() if hasattr(chosen, "float") else chosen).astype(np.float32))
+
+    def array(self) -> np.ndarray:
+        """All keys, float32 (layers, kv_heads, n_tokens, head_dim)."""
+        if not self._pieces:
+            raise DataError("no keys were collected: listen(text, lm, on_keys=keys) first")
+        return np.concatenate(self._pieces, axis=2)
+
+
+def cohesion(
+    keys: Any,
+    segmentations: Mapping[str, Any],
+    *,
+    metrics: Sequence[str] = METRICS,
+    null: str = "shuffled_lengths",
+    n_null: int = 1000,
+    seed: int = 0,
+    layers: Sequence[int] | None = None,
+    per_head: bool = True,
+    **about: str,
+) -> pd.DataFrame:
+    """How well each segmentation's events cohere in the key graph, as the difference from random ones like it.
+
+    Parameters
+    ----------
+    keys : `Keys` that listened, or an array (layers, kv_heads, n_tokens, head_dim), un-rotated.
+    segmentations : by name ("people", "SM", ...), the first token of each event; 0 may be left out.
+    metrics : of "modularity", "conductance" and "intra_inter" (see `emcog.graph`).
+    null, n_null, seed : the null model that makes the matched segmentations (a name in `emcog.stats.NULLS`).
+    layers : numbers to call the layers by, where not all were kept.
+    per_head : also each head alone.
+    about : dataset=, story=, model= for the table.
+
+    Returns
+    -------
+    DataFrame with the columns of `emcog.stats.COLUMNS`, a row for each segmentation, metric and graph (variant
+    "layer 3", "layer 3 head 1", "all layers"). estimate is the score minus the mean of the random ones: above 0 is more
+    cohesive for modularity and intra_inter, below 0 for conductance. The interval is bootstrapped over events, of the
+    observed scores about a null mean that is held fixed. null_mean is the random segmentations' own mean score, z the
+    estimate over their standard deviation. n counts events.
+
+    Source: Fountas et al. (2025), Table 1 and Figure 4, where the comparison is with random boundaries.
+    """
+    for metric in metrics:
+        check_choice("metric", metric, METRICS)
+    check_choice("null", null, NULLS)
+    seed = int(check_number("seed", seed, low=0, integer=True))
+    given = keys.array() if isinstance(keys, Keys) else to_numpy(keys)
+    names = keys.layers if isinstance(keys, Keys) and layers is None else layers
+    if given.ndim != 4:
+        raise DataError(f"keys have shape {given.shape}: give (layers, kv_heads, n_tokens, head_dim)")
+    n = given.shape[2]
+    starts = {name: _starts(name, value, n) for name, value in segmentations.items()}
+    random = {name: np.pad(draws(value, n, null, n_null, seed), ((0, 0), (1, 0))) for name, value in starts.items()}
+    rows = []
+    for variant, sums in _graphs(given, names, per_head):
+        for name, value in starts.items():
+            for metric in metrics:
+                row = _row(sums, value, random[name], metric, seed)
+                rows.append({"analysis": "cohesion", "method": name, "metric": metric, "variant": variant,
+                             "null_model": null, "seed": seed, **about} | row)  # fmt: skip
+    return tidy(rows)
+
+
+def _row(sums: BlockSums, starts: np.ndarray, random: np.ndarray, metric: str, seed: int) -> dict[str, Any]:
+    """A segmentation's score in one graph, and what random ones score."""
+    observed, note = score(sums, starts, metric)
+    found = against(observed, np.asarray(score(sums, random, metric).value))
+    shift = found["null_mean"]
+    per_event = _per_event(sums, starts, metric)
+    if np.isnan(per_event).any():
+        low = high = np.nan
+    elif metric == "modularity":  # a sum over events: each stands for its share of the text
+        each = np.stack([per_event * len(starts), np.ones(len(starts))], 1)
+        low, high = bootstrap(each, lambda s: s[..., 0] / s[..., 1], 2000, seed)
+    else:
+        each = np.stack([per_event, np.ones(len(starts))], 1)
+        low, high = bootstrap(each, lambda s: s[..., 0] / s[..., 1], 2000, seed)
+    unit = {"modularity": "modularity", "conductance": "conductance", "intra_inter": "ratio"}[metric]
+    return found | {"unit": f"{unit}, difference", "estimate": observed - shift, "ci_low": low - shift,
+                    "ci_high": high - shift, "n": len(starts), "note": note or "n: events"}  # fmt: skip
+
+
+def _per_event(sums: BlockSums, starts: np.ndarray, metric: str) -> np.ndarray:
+    return np.atleast_1d(score(sums, starts, metric, per_event=True).value)[: len(starts)]
+
+
+def _graphs(keys: np.ndarray, names: Sequence[int] | None, per_head: bool) -> Iterator[tuple[str, BlockSums]]:
+    """The graphs one after the other, so that only one set of sums is in memory."""
+    band = None if keys.shape[2] <= DENSE else BAND
+    for i, layer in enumerate(keys):
+        name = i if names is None else list(names)[i]
+        yield f"layer {name}", block_sums(similarity(layer, band=band))
+        if per_head and len(layer) > 1:
+            for head, one in enumerate(layer):
+                yield f"layer {name} head {head}", block_sums(similarity(one, band=band))
+    if len(keys) > 1:
+        yield "all layers", block_sums(similarity(keys, band=band))
+
+
+def _starts(name: str, value: Any, n: int) -> np.ndarray:
+    starts = np.union1d([0], np.asarray(value, dtype=np.int64))
+    if starts[0] < 0 or starts[-1] >= n:
+        raise DataError(f"the segmentation {name!r} has a boundary outside the {n} tokens of the keys")
+    if len(starts) < 2:
+        raise DataError(f"the segmentation {name!r} has no boundary beside 0: there is nothing to compare")
+    return starts

@@ -1,0 +1,123 @@
+"""One segmentation against a crowd: every measure with its ceiling, its interval and what chance gives."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from emcog.human import Crowd
+from emcog.stats.agreement import MEASURES, AgreementSettings, Measure, Partitions
+from emcog.stats.nulls import against, draws
+from emcog.stats.observers import observer_interval, stretch_interval
+
+BATCH_BYTES = 4_000_000
+Key = tuple[str, str]
+
+
+def measures_of(names: Sequence[str] | None, crowd: Crowd) -> tuple[list[tuple[Measure, str]], list[str]]:
+    """The measures asked for with their variants, those that must stand beside them, and why any is left out.
+
+    Parameters
+    ----------
+    names : of `MEASURES`; None for all of them.
+    """
+    chosen = list(MEASURES) if names is None else list(names)
+    for name in list(chosen):
+        chosen += [other for other in MEASURES[name].beside if other not in chosen]
+    kept, reasons = [], []
+    for name in dict.fromkeys(chosen):
+        measure = MEASURES[name]
+        for variant in measure.variants:
+            reason = measure.missing(crowd, variant)
+            if reason is None:
+                kept.append((measure, variant))
+            elif variant == next(iter(measure.variants)):
+                reasons.append(f"{name} left out: {reason}")
+    return kept, reasons
+
+
+def chance(
+    starts: np.ndarray,
+    crowd: Crowd,
+    chosen: Sequence[tuple[Measure, str]],
+    settings: AgreementSettings,
+    null: str,
+    n_null: int,
+    seed: int,
+) -> dict[Key, np.ndarray]:
+    """Every measure's values for `n_null` draws from the null model, all measures on the same draws.
+
+    Returns
+    -------
+    (measure, variant) -> float64 (n_null,).
+    """
+    found: dict[Key, list[np.ndarray]] = {(m.name, v): [] for m, v in chosen}
+    drawn = draws(starts, crowd.n_units, null, n_null, seed)
+    for part in _batches(drawn, crowd.n_units):
+        batch = Partitions.of(part, crowd.n_units)
+        for measure, variant in chosen:
+            found[measure.name, variant].append(measure.score_many(batch, crowd, settings, variant))
+    return {key: np.concatenate(values) for key, values in found.items()}
+
+
+def compare_rows(
+    starts: np.ndarray,
+    crowd: Crowd,
+    *,
+    metrics: Sequence[str] | None = None,
+    settings: AgreementSettings | None = None,
+    null: str = "shuffled_lengths",
+    n_null: int = 10_000,
+    seed: int = 0,
+    ceilings: dict[Key, float] | None = None,
+    intervals: bool = True,
+) -> list[dict[str, Any]]:
+    """Rows of the table of results for one segmentation.
+
+    Parameters
+    ----------
+    starts : first units of the events; 0 does not count.
+    ceilings : by (measure, variant), where they are known already: they do not depend on the segmentation.
+    intervals : with 95% intervals.
+    """
+    settings = settings or AgreementSettings()
+    chosen, reasons = measures_of(metrics, crowd)
+    starts = np.unique(np.asarray(starts, dtype=np.int64))
+    starts = starts[starts > 0]
+    batch = Partitions.of([starts], crowd.n_units)
+    observed = {(m.name, v): float(m.score_many(batch, crowd, settings, v)[0]) for m, v in chosen}
+    by_chance = chance(starts, crowd, chosen, settings, null, n_null, seed) if len(starts) else {}
+    limits = observer_interval(starts, crowd, chosen, settings, seed) if intervals else {}
+    if intervals and not limits:
+        limits = stretch_interval(starts, crowd, chosen, settings)
+    rows = []
+    for measure, variant in chosen:
+        key = measure.name, variant
+        value = observed[key]
+        row = {"metric": measure.name, "variant": variant, "unit": measure.unit_of(crowd, variant),
+               "bin": crowd.bin_s, "tolerance": settings.tolerance if measure.tolerant else np.nan,
+               "estimate": value, "null_model": null, "n": len(starts), "seed": seed,
+               "ceiling": (ceilings or {}).get(key, np.nan)}  # fmt: skip
+        row["ci_low"], row["ci_high"] = limits.get(key, (np.nan, np.nan))
+        if key in by_chance:
+            row |= against(value, by_chance[key])
+        if measure.higher is None:
+            row |= {"null_model": None, "null_mean": None, "null_sd": None, "z": None, "p": None, "n_null": None}
+        rows.append(row)
+    told = "; ".join([_told(crowd, settings), *reasons])
+    return [row | {"note": told} for row in rows]
+
+
+def _told(crowd: Crowd, settings: AgreementSettings) -> str:
+    people = f"{len(crowd.names)} observers" if crowd.names else "one list"
+    unit = crowd.unit if settings.tolerance_unit == "unit" else "s"
+    return (
+        f"n: boundaries; people: {len(crowd.starts)} boundaries of {people}, consensus by {crowd.rule.rule}; "
+        f"tolerance in {unit}{'s' * (unit != 's')}"
+    )
+
+
+def _batches(drawn: np.ndarray, n_units: int) -> Iterator[np.ndarray]:
+    size = max(1, BATCH_BYTES // n_units)
+    for start in range(0, len(drawn), size):
+        yield drawn[start : start + size]

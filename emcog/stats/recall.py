@@ -1,0 +1,100 @@
+"""Orders of recall as counts: which lags were taken and could have been, how near in time successive recalls are.
+
+Arrays only. A trial is the items of a story (events, from 0) in the order in which they were recalled; trials are rows,
+filled up with -1, which also stands for something said that is no event: it breaks the chain.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """What the steps of each trial add up to.
+
+    lags : (n_trials, 2, 2 * max_lag + 1), how often each lag from -max_lag to max_lag was taken, and could have been
+        (the item was not yet recalled). Source: Kahana (1996).
+    ranks : (n_trials, 2), sum and number of the percentile ranks of the distances taken among those possible: 1 is the
+        nearest, 0.5 chance; ties count half; a step with one item left is not counted. Source: Sederberg et al. (2010).
+    """
+
+    lags: np.ndarray
+    ranks: np.ndarray
+
+
+def as_matrix(trials: Sequence[Sequence[float]]) -> np.ndarray:
+    """Trials as rows, int64 (n_trials, longest), repeats dropped, NaN as -1.
+
+    >>> as_matrix([[2, 2, 0], [1]]).tolist()
+    [[2, 0], [1, -1]]
+    """
+    kept = [_without_repeats(trial) for trial in trials]
+    out = np.full((len(kept), max(map(len, kept), default=0)), -1, dtype=np.int64)
+    for row, items in zip(out, kept, strict=True):
+        row[: len(items)] = items
+    return out
+
+
+def _without_repeats(trial: Sequence[float]) -> list[int]:
+    items, seen = [-1 if item != item else int(item) for item in trial], set[int]()
+    return [item for item in items if item < 0 or not (item in seen or seen.add(item))]  # type: ignore[func-returns-value]
+
+
+def shuffled(trials: np.ndarray, lengths: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The trials with the first `lengths` entries of each row in random order."""
+    keys = np.where(np.arange(trials.shape[1]) < lengths[:, None], rng.random(trials.shape), 2)
+    return np.take_along_axis(trials, np.argsort(keys, axis=1), axis=1)
+
+
+def count(trials: np.ndarray, n_items: np.ndarray, max_lag: int) -> Counts:
+    """Count the steps of all trials.
+
+    Parameters
+    ----------
+    trials : int64 (n_trials, longest), from `as_matrix`.
+    n_items : int64 (n_trials,), items 0 to n_items - 1 could be recalled.
+    max_lag : of the lags counted one by one.
+    """
+    B, width = len(trials), int(n_items.max(initial=0))
+    row = np.arange(B)
+    left = np.arange(width) < n_items[:, None]
+    lags = np.zeros((B, 2, 2 * max_lag + 1), dtype=np.int64)
+    ranks = np.zeros((B, 2))
+    near = np.arange(-max_lag, max_lag + 1)
+    for here, there in zip(trials.T[:-1], trials.T[1:], strict=True):  # over places in the trial, not over trials
+        left[row[here >= 0], here[here >= 0]] = False
+        at = np.flatnonzero((here >= 0) & (there >= 0))
+        a, b = here[at], there[at]
+        lag = b - a
+        small = np.abs(lag) <= max_lag
+        lags[at[small], 0, lag[small] + max_lag] += 1
+        places = a[:, None] + near
+        inside = (places >= 0) & (places < width)
+        lags[at, 1] += inside & left[at[:, None], np.clip(places, 0, width - 1)]
+        before = np.concatenate([np.zeros((len(at), 1), dtype=np.int64), np.cumsum(left[at], axis=1)], axis=1)
+        _ranks(ranks, at, a, lag, before)
+    return Counts(lags, ranks)
+
+
+def _ranks(out: np.ndarray, at: np.ndarray, here: np.ndarray, lag: np.ndarray, before: np.ndarray) -> None:
+    """Add the percentile ranks of the steps' distances."""
+    i, last, far = np.arange(len(at)), before.shape[1] - 1, np.abs(lag)
+
+    def within(distance: np.ndarray) -> np.ndarray:
+        return before[i, np.minimum(here + distance + 1, last)] - before[i, np.maximum(here - distance, 0)]
+
+    total, nearer = before[:, -1], within(far - 1)
+    tied = within(far) - nearer - 1
+    some = total > 1
+    rank = (total - nearer - 1 - tied / 2)[some] / (total[some] - 1)
+    out[at[some]] += np.stack([rank, np.ones(len(rank))], axis=1)
+
+
+def serial_position(trials: np.ndarray, n_items: np.ndarray) -> np.ndarray:
+    """Whether each item was recalled (1, 0); NaN where the trial had no such item. (n_trials, most items)."""
+    out = np.where(np.arange(n_items.max(initial=0)) < n_items[:, None], 0.0, np.nan)
+    row, place = np.nonzero(trials >= 0)
+    out[row, trials[row, place]] = 1
+    return out

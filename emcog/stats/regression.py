@@ -1,0 +1,230 @@
+"""Do people begin a new event where the model is surprised? Regressions of boundaries and press counts, in one call."""
+
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from emcog.errors import DataError, OptionError
+from emcog.options import check_choice, check_number
+from emcog.stats import glm, linear, resampling
+from emcog.stats.designs import CONTROLS, Design, make_design
+from emcog.stats.rows import tidy
+from emcog.stats.shifts import shift_test
+
+KINDS = ("logistic", "mixed", "poisson", "linear")
+
+
+def regress(
+    table: pd.DataFrame,
+    outcome: str,
+    predictors: Sequence[str],
+    *,
+    kind: str = "logistic",
+    controls: Sequence[str] = ("length", "log_freq", "sentence_end", "since_boundary"),
+    lags: int = 0,
+    observer: str | None = None,
+    observers: str | None = None,
+    story: str = "story",
+    word: str = "word",
+    corpus: Iterable[str] | None = None,
+    folds: int = 10,
+    n_null: int = 10_000,
+    n_boot: int = 2000,
+    seed: int = 0,
+    **about: str,
+) -> pd.DataFrame:
+    """Regress people's boundaries, press counts or reading times on a model's signals beside controls.
+
+    Parameters
+    ----------
+    table : one row a word, or a word and observer; words of a story in order, one observer after the other.
+    outcome : column: 0 or 1 (logistic, mixed), a count of presses (poisson), or ms (linear). Words where it, or a
+        predictor, is missing are left out.
+    predictors : columns, in any unit; the slopes are per unit.
+    kind : "logistic": generalised estimating equations, observers as clusters, working independence (without observers:
+        logistic regression with errors robust to misfit); "mixed": logistic with a random intercept an observer, by
+        variational Bayes; "poisson": log-linear counts with robust errors; "linear": random intercept an observer, or
+        a story where there are no observers.
+    controls : of "length", "log_freq", "sentence_end", "since_boundary" (log of 1 + words since the last boundary of
+        this observer, or since anybody's), "position", or other columns of the table.
+    lags : words before, whose predictors and controls (length, log_freq, sentence_end) act too.
+    observer : column that tells observers apart.
+    observers : column with how many observers a count (or a 0 to n outcome of "logistic") is of.
+    story, word, corpus : as in `emcog.stats.reading_times`.
+    folds, n_boot, n_null, seed : of cross-validation, bootstrap and null model.
+    about : dataset=, model= for the table.
+
+    Returns
+    -------
+    DataFrame with the columns of `emcog.stats.COLUMNS`; per predictor and lag (in `method` and `variant`):
+        slope : log odds, log rate or ms per unit of the predictor, its interval from the model; z, p
+            and n_null from moving the predictor around the story (`emcog.stats.shifts`), since the model's own p takes
+            words for independent. The model's z and p are in the row `wald`.
+        wald : the model's z, and its p.
+    and for all predictors together (method "all"):
+        likelihood_ratio : chi-square against the controls alone (of the model without clusters, as GEE has none).
+        delta_log_likelihood : nats a row, cross-validated over stretches of 50 words; interval by bootstrap over them.
+    n counts rows.
+
+    Raises DataError for missing columns, outcomes of another kind or too few words; OptionError for unknown options.
+
+    Source: Kumar et al. (2023); Liang & Zeger (1986) for GEE; Clark (1973) on words as a random factor.
+    """
+    check_choice("kind", kind, KINDS)
+    lags = int(check_number("lags", lags, low=0, high=10, integer=True))
+    folds = int(check_number("folds", folds, low=2, integer=True))
+    n_null = int(check_number("n_null", n_null, low=1, integer=True))
+    predictors = [predictors] if isinstance(predictors, str) else list(predictors)
+    if not predictors:
+        raise OptionError("regress needs a predictor: name a column, such as surprisal")
+    if kind == "mixed" and observer is None:
+        raise OptionError("kind='mixed' needs observers: name their column with observer=")
+    design = make_design(table, outcome, predictors, controls, lags, observer, observers, story, word, corpus)
+    _check_outcome(design, kind, outcome)
+    model = _Model(design, kind, folds, int(n_boot), int(seed))
+    test, full = model.fit(design.full), design.full
+    note = f"n: rows; {test.kind}; controls: {', '.join(controls) or 'none'}{design.said}"
+    note += f"; {test.note}" if test.note else ""
+    unit = {"linear": "ms", "poisson": "log rate"}.get(kind, "log odds")
+    common = {"analysis": "regression", "story": design.story_name, "n": len(design.y), "note": note, **about}
+    rows: list[dict[str, Any]] = []
+    for name in full:
+        if name in design.base:
+            continue
+        column, lag = name.rsplit("_", 1)
+        wald = test.wald(name)
+        place = {"method": column, "variant": f"lag {lag}"}
+        moved = model.shift(name, n_null)
+        slope = {k: wald[k] for k in ("estimate", "ci_low", "ci_high")}
+        rows.append(common | place | slope | {"metric": "slope", "unit": f"{unit}/unit", "null_model": "circular_shift",
+                                              "p": moved["p"], "z": moved["z"], "n_null": moved["n_null"],
+                                              "seed": seed})  # fmt: skip
+        rows.append(common | place | {"metric": "wald", "unit": "z", "estimate": wald["z"], "z": wald["z"],
+                                      "p": wald["p"], "null_model": "Wald"})  # fmt: skip
+    everything = {"method": predictors[0] if len(predictors) == 1 else "all"}
+    rows.append(common | everything | model.likelihood_ratio())
+    rows.append(common | everything | model.gain() | {"seed": seed})
+    return tidy(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class _Model:
+    design: Design
+    kind: str
+    folds: int
+    n_boot: int
+    seed: int
+
+    @property
+    def family(self) -> str:
+        return "poisson" if self.kind == "poisson" else "logistic"
+
+    def fit(self, columns: dict[str, np.ndarray]) -> linear.Fit:
+        """The reported model, by statsmodels."""
+        import statsmodels.api as sm
+
+        d = self.design
+        if self.kind == "linear":
+            return linear.mixed(d.y, columns, d.observer if d.observer is not None else d.story)
+        names = tuple(columns)
+        raw = np.column_stack(list(columns.values()))
+        scale = np.where(raw.std(0) > 0, raw.std(0), 1.0)
+        X = sm.add_constant(raw / scale, has_constant="add")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if self.kind == "mixed":
+                return self._mixed(X, names, scale)
+            if self.kind == "logistic" and d.observer is not None:
+                found = sm.GEE(d.y, X, groups=d.observer, family=sm.families.Binomial()).fit()
+                kind = f"GEE, {len(np.unique(d.observer))} observers as clusters"
+            elif self.kind == "logistic":
+                both = np.column_stack([d.y, d.size - d.y])
+                found = sm.GLM(both, X, family=sm.families.Binomial()).fit(cov_type="HC1")
+                kind = "logistic regression, robust errors"
+            else:
+                found = sm.GLM(d.y, X, family=sm.families.Poisson(), exposure=d.size).fit(cov_type="HC1")
+                kind = f"Poisson regression, robust errors, dispersion {found.pearson_chi2 / found.df_resid:.2f}"
+        return linear.Fit(names, np.asarray(found.params)[1:] / scale, np.asarray(found.bse)[1:] / scale, np.nan, kind)
+
+    def _mixed(self, X: np.ndarray, names: tuple[str, ...], scale: np.ndarray) -> linear.Fit:
+        """Logistic with a random intercept an observer, by variational Bayes: the posterior's mean and sd."""
+        from scipy.sparse import csr_matrix
+        from statsmodels.genmod.bayes_mixed_glm import BinomialBayesMixedGLM
+
+        d = self.design
+        who = np.unique(np.asarray(d.observer), return_inverse=True)[1]
+        Z = csr_matrix((np.ones(len(who)), (np.arange(len(who)), who)))
+        model = BinomialBayesMixedGLM(d.y, X, Z, np.zeros(Z.shape[1], dtype=int), vcp_p=1, fe_p=10)
+        found = model.fit_vb(verbose=False)
+        note = "" if np.isfinite(found.fe_sd).all() else "the mixed model did not converge"
+        return linear.Fit(names, found.fe_mean[1:] / scale, found.fe_sd[1:] / scale, np.nan,
+                          f"mixed logistic by variational Bayes, {Z.shape[1]} observers", note)  # fmt: skip
+
+    def shift(self, name: str, n_null: int) -> dict[str, Any]:
+        """The test that moves the predictor around the story, on rows summed over observers."""
+        d = self.design
+        X = d.matrix(d.base)
+        if self.kind == "linear":
+            residual = d.y - X @ np.linalg.lstsq(X, d.y, rcond=None)[0]
+            weight = np.ones(len(d.y))
+        else:
+            base = glm.fit(X, d.y, d.size, self.family)
+            residual, weight = d.y - d.size * base.expected, base.weights
+        # Observers saw the same words: the score needs what is left of each word, over all of them.
+        sums = resampling.unit_sums(np.column_stack([residual, weight, np.ones_like(weight)]), d.word)
+        columns = np.column_stack([X, d.full[name]])
+        means = resampling.unit_sums(columns * weight[:, None], d.word) / sums[:, 1:2]
+        return shift_test(means[:, -1], means[:, :-1], sums[:, 0], sums[:, 1], d.word_story, n_null, self.seed)
+
+    def likelihood_ratio(self) -> dict[str, Any]:
+        """Chi-square of the full model against the controls alone."""
+        from scipy.stats import chi2
+
+        d = self.design
+        if self.kind == "linear":
+            group = d.observer if d.observer is not None else d.story
+            small, full = linear.mixed(d.y, d.base, group), linear.mixed(d.y, d.full, group)
+            return {"metric": "likelihood_ratio", "variant": full.kind, "unit": "chi2"} | linear.likelihood_ratio(
+                small, full
+            )
+        value = [glm.log_likelihood(d.y, d.size, glm.fit(d.matrix(c), d.y, d.size, self.family).expected, self.family)
+                 for c in (d.base, d.full)]  # fmt: skip
+        df = len(d.full) - len(d.base)
+        chi = 2 * float((value[1] - value[0]).sum())
+        return {"metric": "likelihood_ratio", "variant": f"{self.family}, rows independent", "unit": "chi2",
+                "estimate": chi, "p": chi2.sf(chi, df), "null_model": f"chi2({df})"}  # fmt: skip
+
+    def gain(self) -> dict[str, Any]:
+        """Held-out log-likelihood with the predictors less that without, a row."""
+        d = self.design
+        unit = resampling.blocks(d.word_story, 50)[d.word]
+        if unit.max() + 1 < self.folds:
+            raise DataError(f"{unit.max() + 1} stretches of 50 words are too few for {self.folds} folds: ask for fewer")
+        order = np.random.default_rng(self.seed).permutation(unit.max() + 1)
+        fold = (np.argsort(order) % self.folds)[unit]
+        if self.kind == "linear":
+            each = [linear.held_out(d.y, d.matrix(c), fold) for c in (d.full, d.base)]
+        else:
+            each = [glm.held_out(d.matrix(c), d.y, d.size, fold, self.family) for c in (d.full, d.base)]
+        gained = each[0] - each[1]
+        sums = resampling.unit_sums(np.stack([gained, np.ones_like(gained)], 1), unit)
+        low, high = resampling.bootstrap(sums, lambda s: s[..., 0] / s[..., 1], self.n_boot, self.seed)
+        return {"metric": "delta_log_likelihood", "variant": "cross-validated", "unit": "nats/row",
+                "estimate": gained.mean(), "ci_low": low, "ci_high": high}  # fmt: skip
+
+
+def _check_outcome(design: Design, kind: str, outcome: str) -> None:
+    y = design.y
+    if kind in ("logistic", "mixed") and ((y < 0) | (y > design.size) | (y != np.round(y))).any():
+        raise DataError(f"column {outcome} must hold 0 or 1 (or counts with observers=) for a {kind} model")
+    if kind == "poisson" and ((y < 0) | (y != np.round(y))).any():
+        raise DataError(f"column {outcome} must hold counts for a poisson model")
+    if y.min() == y.max():
+        raise DataError(f"column {outcome} is {y[0]:g} everywhere: there is nothing to explain")
+
+
+__all__ = ["CONTROLS", "KINDS", "regress"]

@@ -1,0 +1,78 @@
+"""Confidence intervals by resampling whatever may be taken as independent: observers, events, stretches of words."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+LEVEL = 0.95
+
+
+def blocks(story: np.ndarray, size: int) -> np.ndarray:
+    """Number of the stretch of at most `size` neighbouring words, all of one story, that each word lies in. int64.
+
+    Neighbouring words are alike, so a bootstrap that drew single words would promise too narrow an interval.
+    """
+    story = np.asarray(story)
+    new = np.ones(len(story), dtype=bool)
+    new[1:] = story[1:] != story[:-1]
+    first = np.maximum.accumulate(np.where(new, np.arange(len(story)), 0))
+    within = (np.arange(len(story)) - first) // size
+    starts = new | np.r_[False, within[1:] != within[:-1]]
+    return np.cumsum(starts) - 1
+
+
+def weights(n: int, n_boot: int, seed: int) -> np.ndarray:
+    """How often each of `n` units is drawn in each of `n_boot` bootstrap samples. int64 (n_boot, n)."""
+    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_boot)
+
+
+def bootstrap(
+    sums: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], n_boot: int, seed: int
+) -> tuple[float, float]:
+    """95% percentile interval of a statistic that depends on the data through sums over units.
+
+    Parameters
+    ----------
+    sums : (n_units, k), what each unit adds to each of k sums.
+    statistic : from sums (..., k) to values (...).
+    n_boot, seed : of the bootstrap over units.
+
+    Returns
+    -------
+    (low, high); NaN with fewer than two units.
+
+    Source: Efron (1979).
+    """
+    if len(sums) < 2:
+        return np.nan, np.nan
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = statistic(weights(len(sums), n_boot, seed) @ sums)
+    return interval(values)
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """The middle 95% of `values`, NaN left out."""
+    values = values[~np.isnan(values)]
+    if len(values) == 0:
+        return np.nan, np.nan
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def unit_sums(columns: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """Sums of the rows of `columns` (n, k) that share a number in `unit` (n,), numbers 0, 1, ...: (n_units, k)."""
+    out = np.zeros((int(unit.max()) + 1 if len(unit) else 0, columns.shape[1]))
+    np.add.at(out, unit, columns)
+    return out
+
+
+def correlation_sums(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """What each pair adds to the sums that Pearson's r is made of. (n, 6)."""
+    x, y = x - x.mean(), y - y.mean()
+    return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
+
+
+def correlation(sums: np.ndarray) -> np.ndarray:
+    """Pearson's r from the sums of `correlation_sums` (..., 6)."""
+    n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
+    return (n * xy - x * y) / np.sqrt((n * xx - x * x) * (n * yy - y * y))

@@ -1,0 +1,72 @@
+"""The calibration in its quick form: what it simulates, what it counts, what it says."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def calibration():
+    spec = importlib.util.spec_from_file_location("calibration", ROOT / "analyses" / "calibration.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_three_kinds_of_boundaries_differ_as_said(calibration):
+    rng = np.random.default_rng(0)
+    made = {kind: [calibration.boundaries(rng, kind) for _ in range(60)] for kind in calibration.KINDS}
+    spread, runs = {}, {}
+    for kind, stories in made.items():
+        assert 20 < np.mean([len(one) for one in stories]) < 40
+        assert all((np.diff(one) > 0).all() and one[0] > 0 and one[-1] < calibration.N_WORDS for one in stories)
+        gaps = [np.diff(one) for one in stories if len(one) > 4]
+        spread[kind] = np.mean([g.std() / g.mean() for g in gaps])
+        runs[kind] = np.mean([np.corrcoef(g[:-1], g[1:])[0, 1] for g in gaps])
+    assert spread["regular"] < 0.7 < spread["independent"] < spread["clustered"]
+    assert runs["clustered"] > 0.1 > runs["independent"]
+
+
+def test_a_wandering_series_is_stationary_and_slow(calibration):
+    series = np.array([calibration.wandering(np.random.default_rng(i), 400, 20) for i in range(200)])
+    np.testing.assert_allclose(series.std(0)[[0, 200, -1]], 1, atol=0.15)
+    lagged = np.mean(series[:, 20:] * series[:, :-20]) / np.mean(series**2)
+    assert lagged == pytest.approx(np.exp(-1), abs=0.08)
+
+
+@pytest.mark.parametrize("part", ["agreement", "recall", "cohesion", "regression"])
+def test_a_part_gives_rates(calibration, part):
+    table = calibration.run(part, seed=0, runs=2, n_null=19)
+    assert {"test", "kind", "metric", "variant", "null_model", "rate", "se", "n_runs", "n_null", "seed"} == set(table)
+    assert table.rate.between(0, 1).all() and set(table.n_null) == {19}
+    if part == "agreement":
+        assert set(table.null_model) == {"shuffled_lengths", "circular_shift", "uniform"}
+        assert set(table.kind) == set(calibration.KINDS)
+
+
+def test_failing_names_what_fails(calibration):
+    rows = [("agreement", "clustered", "wasserstein", "units", "shuffled_lengths", 0.17),
+            ("agreement", "clustered", "wasserstein", "units", "circular_shift", 0.05),
+            ("agreement", "regular", "f1", "v", "circular_shift", 0.07),
+            ("agreement", "regular", "boundary_density", "v", "circular_shift", 0.02),
+            ("power", "regular", "f1", "v", "circular_shift", 0.9)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["test", "kind", "metric", "variant", "null_model", "rate"])
+    ours, others, careful = calibration.failing(table).split("\n\n")
+    assert "f1 with regular (circular_shift, 7.0%)" in ours and "wasserstein" not in ours
+    assert "wasserstein with clustered (shuffled_lengths, 17.0%)" in others
+    assert "boundary_density (v) with regular (2.0%)" in careful
+
+
+def test_the_script_runs_quickly(calibration, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["calibration.py", "--quick", "--only", "recall", "--out", str(tmp_path)])
+    calibration.main()
+    kept = pd.read_csv(tmp_path / "recall.csv")
+    assert set(kept.n_runs) == {10}
+    assert "Under the default null models" in capsys.readouterr().out
+    assert "**recall**: % of 10 runs with p < .05" in calibration.page_block(kept.fillna({"variant": ""}))

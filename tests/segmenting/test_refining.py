@@ -1,0 +1,92 @@
+"""Boundaries from the key graph: what segment() finds equals the pieces, put together over the whole text at once."""
+
+import numpy as np
+import pytest
+
+from emcog.boundaries import merge_short, refine, threshold
+from emcog.boundaries.hierarchy import hierarchy
+from emcog.boundaries.optimal import optimal
+from emcog.errors import OptionError
+from emcog.graph import similarity
+from emcog.lm import listen
+from emcog.segmenting import refining, segment
+from emcog.transcript import Transcript
+
+
+@pytest.fixture(scope="module")
+def long_story():
+    """Some 1,300 tokens, several chunks: words in an order that says nothing, in sentences of eleven."""
+    words = "sea letter cart door fog river stone boy train winter lamp road".split()
+    rng = np.random.default_rng(0)
+    lines = [" ".join(rng.choice(words, 11)).capitalize() + "." for _ in range(100)]
+    return Transcript.from_text(" ".join(lines), "long")
+
+
+@pytest.fixture(scope="module")
+def heard(tiny, long_story):
+    """The listening of the long story, and the keys of all its tokens (layers, kv_heads, n, head_dim)."""
+    chunks = []
+    listening = listen(long_story, tiny, on_keys=lambda start, keys, signals: chunks.append(keys.numpy()))
+    assert len(chunks) > 2
+    return listening, np.concatenate(chunks, axis=2)
+
+
+@pytest.mark.parametrize("signal", ["surprisal", "bayesian_surprise"])
+@pytest.mark.parametrize(("method", "metric"), [("SM", "modularity"), ("SC", "conductance")])
+def test_refining_while_listening_equals_refining_afterwards(method, metric, signal, tiny, long_story, heard):
+    listening, keys = heard
+    proposed = threshold(listening[signal].to_numpy(), 1.0, 100)
+    wanted = refine(similarity(keys, layers=[1]), proposed, metric, min_size=3, max_window=refining.MAX_WINDOW)
+    made = segment(long_story, tiny, method=method, signal=signal, window=100, min_event=3)
+    assert made.boundaries.tolist() == merge_short(wanted, len(listening), 3).tolist()
+    assert len(made.events) > 50 and set(wanted) != set(proposed)
+    assert made.provenance["graph"] == {"layers": [1], "kind": "dot"}
+
+
+@pytest.mark.parametrize("method", ["FM", "RC", "SM"])
+def test_proposals_that_need_the_whole_signal_are_refined_in_a_second_pass(method, tiny, long_story, heard):
+    plain, refined = (
+        segment(long_story, tiny, method=name, n_events=40, layers=[0, 1], heads=[1]) for name in (method[0], method)
+    )
+    metric = "modularity" if method[1] == "M" else "conductance"
+    graph = similarity(heard[1], layers=[0, 1], heads=[1])
+    wanted = refine(graph, plain.boundaries, metric, max_window=refining.MAX_WINDOW)
+    assert refined.boundaries.tolist() == wanted.tolist() != plain.boundaries.tolist()
+
+
+def test_the_optimum_is_that_of_the_banded_graph(tiny, long_story, heard):
+    graph = similarity(heard[1], layers=[1], band=refining.MAX_WINDOW)
+    few = segment(long_story, tiny, propose="optimal", n_events=3)
+    assert few.boundaries.tolist() == optimal(graph, 3).boundaries.tolist()  # no limit on length is felt
+    limited = segment(long_story, tiny, propose="optimal", penalty=0.001, max_event=90, min_event=20)
+    best = optimal(graph, penalty=0.001, max_event=90, min_event=20)
+    assert limited.boundaries.tolist() == best.boundaries.tolist()
+    assert len(segment(long_story, tiny, propose="optimal", min_event=600).events) <= 2
+
+
+def test_levels_nest_in_the_table_of_events(tiny, long_story, heard):
+    made = segment(long_story, tiny, levels=[3, 9, 30])
+    graph = similarity(heard[1], layers=[1], band=refining.MAX_WINDOW)
+    tree = hierarchy(graph, [3, 9, 30], segment(long_story, tiny, n_events=30).boundaries)
+    assert made.boundaries.tolist() == tree.levels[-1].tolist()
+    for column, coarse in (("level_0", tree.levels[0]), ("level_1", tree.levels[1])):
+        assert made.events.groupby(column)["start_token"].min().tolist() == coarse.tolist()
+    assert made.events["parent"].tolist() == made.events["level_1"].tolist()
+
+
+def test_levels_of_refined_events(tiny, long_story):
+    refined = set(segment(long_story, tiny, method="SM").boundaries)
+    made = segment(long_story, tiny, method="SM", levels=[2, 10])
+    assert len(made.events) == 10 and set(made.boundaries) <= refined
+
+
+def test_what_cannot_be_had_is_said(tiny, story, monkeypatch):
+    with pytest.raises(OptionError, match="levels asks for 40 events"):
+        segment(story, tiny, method="SM", window=32, gamma=3, levels=[2, 40])
+    with pytest.raises(OptionError, match="cannot be cut into 2 events"):
+        segment(story, tiny, propose="optimal", n_events=2, max_event=30)
+    with pytest.raises(OptionError, match="layers 0 to 1"):
+        segment(story, tiny, method="SM", layers=[2])
+    monkeypatch.setattr(refining, "SHORT", 50)
+    with pytest.raises(OptionError, match="texts of up to 50 tokens"):
+        segment(story, tiny, method="optimal")

@@ -1,0 +1,156 @@
+"""Segmentations against people, from the call and from the command line."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import emcog
+from emcog.cli import main
+from emcog.errors import DataError, OptionError
+from emcog.human import AnnotationSet, make_marks
+from emcog.stats import COLUMNS, AgreementSettings, draws, two_sided_p
+from emcog.stats.agreement import MEASURES, Partitions
+from emcog.stats.agreement.ceiling import ceiling
+
+N = 240
+TIGHT = AgreementSettings(tolerance=1)
+SCENES = np.array([0, 31, 64, 100, 127, 171, 204])
+
+
+@pytest.fixture(scope="module")
+def story(make_segmentation):
+    text = " ".join("Word." if i % 12 == 11 else "word" for i in range(N))
+    return make_segmentation(text, tuple(SCENES.tolist()), timed=True, name="tale")
+
+
+@pytest.fixture(scope="module")
+def far(make_segmentation):
+    text = " ".join("Word." if i % 12 == 11 else "word" for i in range(N))
+    made = make_segmentation(text, (0, 15, 47, 81, 112, 150, 187, 220), timed=True, name="tale")
+    made.provenance["settings"] |= {"refine": "conductance"}
+    return made
+
+
+@pytest.fixture(scope="module")
+def people():
+    rng = np.random.default_rng(0)
+    own = {f"p{i}": np.union1d(SCENES[1:][rng.random(6) < 0.8], rng.integers(1, N)) for i in range(8)}
+    marks = make_marks([name for name, one in own.items() for _ in one], word=[w for one in own.values() for w in one])
+    return AnnotationSet("tale", marks, tuple(own), unit="word")
+
+
+@pytest.fixture(scope="module")
+def table(story, far, people):
+    return emcog.compare([story, far], people, n_null=199, settings=TIGHT)
+
+
+def pick(table, method, metric):
+    return table[(table.method == method) & (table.metric == metric)].iloc[0]
+
+
+def test_the_table_is_the_designs(table):
+    assert list(table.columns) == list(COLUMNS)
+    assert set(table.method) == {"S", "SC"}
+    assert set(table.metric) == set(MEASURES)
+    assert set(table.story) == {"tale"} and set(table.model) == {"embedded"} and set(table.analysis) == {"agreement"}
+    assert set(table.n[table.method == "S"]) == {6}
+    assert table.p_bh.ge(table.p).sum() == table.p.notna().sum()
+
+
+def test_boundaries_where_people_have_them_agree_and_others_do_not(table):
+    for metric in ("point_biserial", "pk", "boundary_density"):
+        assert pick(table, "S", metric).p <= 0.05, metric
+        assert pick(table, "SC", metric).p > 0.05, metric
+    assert pick(table, "S", "f1").estimate == 1 and pick(table, "S", "f1").z > 3
+    assert pick(table, "SC", "f1").z < 2
+    assert pick(table, "S", "count_ratio").p is None or np.isnan(pick(table, "S", "count_ratio").p)
+    assert pick(table, "S", "f1").tolerance == 1 and np.isnan(pick(table, "S", "pk").tolerance)
+
+
+def test_a_row_is_the_measure_by_hand(table, far, people):
+    crowd = people.crowd(far)
+    starts = far.events["start_word"].to_numpy()[1:]
+    for name in ("matched_precision", "window_diff", "wasserstein"):
+        measure, row = MEASURES[name], pick(table, "SC", name)
+        assert row.estimate == measure.score(starts, crowd, TIGHT)
+        null = measure.score_many(Partitions.of(draws(starts, N, n_null=199), N), crowd, TIGHT)
+        assert row.null_mean == pytest.approx(null.mean())
+        assert row.p == pytest.approx(two_sided_p(row.estimate, null))
+        assert row.ceiling == pytest.approx(ceiling(measure, crowd, TIGHT).mean)
+        assert row.ci_low <= row.estimate <= row.ci_high
+
+
+def test_the_same_seed_gives_the_same_table(story, people, table):
+    again = emcog.compare({"S": story}, people, n_null=199, settings=TIGHT)
+    mine = table[table.method == "S"].drop(columns="p_bh").reset_index(drop=True)
+    pd.testing.assert_frame_equal(again.drop(columns="p_bh"), mine)
+    other = emcog.compare({"S": story}, people, n_null=199, seed=1, metrics=["f1"], settings=TIGHT)
+    assert pick(other, "S", "f1").null_mean != pick(table, "S", "f1").null_mean
+
+
+def test_metrics_come_with_those_that_must_stand_beside_them(story, people):
+    found = emcog.compare({"x": story}, people, metrics=["matched", "wasserstein"], n_null=9)
+    assert set(found.metric) == {"matched", "matched_precision", "wasserstein", "count_ratio"}
+    assert found[found.metric == "wasserstein"].unit.tolist()[:2] == ["words", "s"]
+
+
+def test_a_list_without_observers_has_no_ceiling_and_says_so(story):
+    people = AnnotationSet.from_times({}, "tale", lists={"scenes": SCENES[1:] / 2 + 0.1})
+    found = emcog.compare(story, people, n_null=49, settings=AgreementSettings(1.0, "s"))
+    assert found.ceiling.isna().all()
+    assert "one list" in found.note[0] and "point_biserial left out: there are no observers" in found.note[0]
+    assert pick(found, "S", "f1").estimate == 1
+    assert pick(found, "S", "f1").ci_low == pick(found, "S", "f1").ci_high == 1
+    assert np.isnan(pick(found, "S", "pk").ci_low)
+
+
+def test_reaction_time_is_taken_off(story):
+    late = AnnotationSet.from_times({}, "tale", lists={"scenes": SCENES[1:] / 2 + 3.0})
+    settings = AgreementSettings(0.5, "s")
+    at_once = emcog.compare(story, late, metrics=["f1"], n_null=9, settings=settings)
+    earlier = emcog.compare(story, late, metrics=["f1"], n_null=9, settings=settings, reaction_time_s=3.0)
+    assert (at_once.estimate[0], earlier.estimate[0]) == (0, 1)
+
+
+def test_what_is_wrong_is_said(story, people):
+    with pytest.raises(OptionError, match="window_diff"):
+        emcog.compare(story, people, metrics=["windowdiff"])
+    with pytest.raises(OptionError, match="circular_shift"):
+        emcog.compare(story, people, null="shift")
+    with pytest.raises(DataError, match="Segmentation"):
+        emcog.compare([], people)
+    with pytest.raises(DataError, match="int"):
+        emcog.compare(story, 7)
+    with pytest.raises(DataError, match="lay it on"):
+        emcog.compare(story, _other_crowd())
+
+
+def _other_crowd():
+    from emcog.human import crowd_of_marks
+
+    return crowd_of_marks([np.array([3.0])], np.arange(5.0), 5.0, timed=False)
+
+
+def test_the_command_writes_the_table(story, far, people, tmp_path, capsys):
+    story.save(tmp_path / "s")
+    far.save(tmp_path / "sc")
+    presses = people.marks.rename(columns={"word": "word"})[["observer", "word"]]
+    presses.to_csv(tmp_path / "presses.csv", index=False)
+    out = tmp_path / "out"
+    places = [str(tmp_path / "s"), str(tmp_path / "sc" / "tale.json"), "--human", str(tmp_path / "presses.csv")]
+    arguments = ["compare", *places, "--n-null", "99", "--metrics", "f1,wasserstein", "--out", str(out)]
+    assert main([*arguments, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    found = pd.read_parquet(out / "comparison.parquet")
+    assert sorted(path.name for path in out.iterdir()) == [
+        f"comparison.{kind}" for kind in ("csv", "md", "parquet", "tex")
+    ]
+    assert [row["method"] for row in told["results"]] == found.method.tolist()
+    assert set(found.method) == {"S", "SC"}
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "f1" in shown and "comparison.csv" in shown
+    assert main([*arguments[:4], str(tmp_path / "none.csv")]) == 2
+    assert "none.csv" in capsys.readouterr().err

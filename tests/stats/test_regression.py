@@ -1,0 +1,171 @@
+"""Regressions against statsmodels called by hand, and the shift test against a loop over shifts."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+
+from emcog.errors import DataError, OptionError
+from emcog.stats import glm, regress
+from emcog.stats.shifts import shift_test
+
+N, PEOPLE = 400, 8
+
+
+def made(effect=0.5, seed=0):
+    """A row a word and observer, one observer after the other."""
+    rng = np.random.default_rng(seed)
+    signal, length = rng.normal(size=N), rng.integers(1, 9, N)
+    chance = 1 / (1 + np.exp(2.5 - effect * signal - 0.1 * length))
+    parts = [pd.DataFrame({"story": "a", "observer": f"p{i}", "word": ["x" * k for k in length], "signal": signal,
+                           "boundary": (rng.random(N) < chance).astype(int)}) for i in range(PEOPLE)]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def counts(effect=0.5):
+    table = made(effect)
+    words = table[table.observer == "p0"].drop(columns=["boundary", "observer"]).reset_index(drop=True)
+    pressed = table.groupby("observer", sort=False)["boundary"].apply(np.array)
+    return words.assign(presses=np.sum(list(pressed), axis=0), people=PEOPLE)
+
+
+def pick(found, metric, variant=None):
+    rows = found[found.metric == metric]
+    rows = rows if variant is None else rows[rows.variant == variant]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+SMALL = {"n_null": 199, "n_boot": 50, "folds": 4}
+
+
+def test_logistic_is_gee_by_hand():
+    table = made()
+    found = regress(table, "boundary", ["signal"], controls=["length"], observer="observer", **SMALL)
+    X = sm.add_constant(np.column_stack([table.word.str.len(), table.signal]))
+    hand = sm.GEE(table.boundary, X, groups=table.observer, family=sm.families.Binomial()).fit()
+    row = pick(found, "slope")
+    assert row.estimate == pytest.approx(hand.params.iloc[-1])
+    assert (row.ci_low, row.ci_high) == pytest.approx(tuple(hand.conf_int().iloc[-1]))
+    wald = pick(found, "wald")
+    assert (wald.estimate, wald.p) == (pytest.approx(hand.tvalues.iloc[-1]), pytest.approx(hand.pvalues.iloc[-1]))
+    assert row.p == pytest.approx(0.01)
+    assert row.unit == "log odds/unit" and "8 observers as clusters" in row.note
+    logit = [sm.Logit(table.boundary, X[:, :k]).fit(disp=False).llf for k in (2, 3)]
+    assert pick(found, "likelihood_ratio").estimate == pytest.approx(2 * (logit[1] - logit[0]))
+    assert pick(found, "delta_log_likelihood").ci_low > 0
+
+
+def test_counts_of_a_crowd_are_binomial_or_poisson_by_hand():
+    table = counts()
+    X = sm.add_constant(np.column_stack([table.word.str.len(), table.signal]))
+    found = regress(table, "presses", ["signal"], controls=["length"], observers="people", **SMALL)
+    hand = sm.GLM(np.column_stack([table.presses, PEOPLE - table.presses]), X, family=sm.families.Binomial())
+    hand = hand.fit(cov_type="HC1")
+    assert pick(found, "slope").estimate == pytest.approx(hand.params[-1])
+    assert pick(found, "wald").estimate == pytest.approx(hand.tvalues[-1])
+    found = regress(table, "presses", ["signal"], kind="poisson", controls=["length"], **SMALL)
+    hand = sm.GLM(table.presses, X, family=sm.families.Poisson()).fit(cov_type="HC1")
+    assert pick(found, "slope").estimate == pytest.approx(hand.params.iloc[-1])
+    assert pick(found, "wald").estimate == pytest.approx(hand.tvalues.iloc[-1])
+    null = sm.GLM(table.presses, X[:, :2], family=sm.families.Poisson()).fit()
+    assert pick(found, "likelihood_ratio").estimate == pytest.approx(2 * (hand.llf - null.llf))
+
+
+def test_rows_and_counts_of_the_same_presses_agree():
+    rows = regress(made(), "boundary", ["signal"], controls=["length"], observer="observer", **SMALL)
+    sums = regress(counts(), "presses", ["signal"], controls=["length"], observers="people", **SMALL)
+    for metric in ("slope", "likelihood_ratio"):
+        assert pick(rows, metric).estimate == pytest.approx(pick(sums, metric).estimate)
+    assert pick(rows, "slope").z == pytest.approx(pick(sums, "slope").z)
+    assert pick(rows, "delta_log_likelihood").estimate * PEOPLE == pytest.approx(
+        pick(sums, "delta_log_likelihood").estimate
+    )
+
+
+def test_the_mixed_model_has_an_intercept_an_observer():
+    from statsmodels.genmod.bayes_mixed_glm import BinomialBayesMixedGLM
+
+    table = made()
+    rng = np.random.default_rng(3)
+    keen = dict(zip(table.observer.unique(), rng.normal(0, 1.5, PEOPLE), strict=True))
+    chance = 1 / (1 + np.exp(1.5 - 0.5 * table.signal - table.observer.map(keen)))
+    table["boundary"] = (rng.random(len(table)) < chance).astype(int)
+    found = regress(table, "boundary", ["signal"], kind="mixed", controls=[], observer="observer", **SMALL)
+    row = pick(found, "slope")
+    assert row.ci_low < 0.5 < row.ci_high
+    hand = BinomialBayesMixedGLM.from_formula("boundary ~ signal", {"o": "0 + C(observer)"}, table, vcp_p=1, fe_p=10)
+    assert row.estimate == pytest.approx(hand.fit_vb().fe_mean[1], abs=0.02)
+
+
+def test_linear_takes_observers_as_groups():
+    table = made()
+    rng = np.random.default_rng(9)
+    table["rt"] = 300 + 4 * table.signal + table.observer.map(lambda o: 20 * int(o[1])) + rng.normal(0, 20, len(table))
+    found = regress(table, "rt", ["signal"], kind="linear", controls=["length"], observer="observer", **SMALL)
+    row = pick(found, "slope")
+    assert row.ci_low < 4 < row.ci_high and row.unit == "ms/unit"
+    assert "mixed" in row.note
+
+
+def test_lags_and_time_since_the_last_boundary():
+    found = regress(made(), "boundary", ["signal"], controls=["length", "since_boundary"], lags=2,
+                    observer="observer", **SMALL)  # fmt: skip
+    assert found[found.metric == "slope"].variant.tolist() == ["lag 0", "lag 1", "lag 2"]
+    assert set(found.n) == {PEOPLE * (N - 2)}  # every observer's first two words have no two words before
+    strong = found[(found.metric == "slope") & (found.p < 0.02)]
+    assert strong.variant.tolist() == ["lag 0"]
+
+
+def test_the_shift_test_is_a_loop_over_shifts():
+    rng = np.random.default_rng(0)
+    n, story = 60, np.repeat(["a", "b"], [25, 35])
+    x, controls = rng.normal(size=n), np.column_stack([np.ones(n), rng.normal(size=n)])
+    residual, weight = rng.normal(size=n), rng.uniform(0.5, 2, n)
+    found = shift_test(x, controls, residual, weight, story, 20_000, 0)
+    fit = sm.WLS(x, controls, weight).fit()
+    free = x - controls @ fit.params
+    scores = [[np.roll(free[story == s], k) @ residual[story == s] for k in range((story == s).sum())] for s in "ab"]
+    every = np.add.outer(*scores).ravel()
+    assert found["null_mean"] == pytest.approx(every.mean(), abs=4 * every.std() / np.sqrt(20_000))
+    assert found["null_sd"] == pytest.approx(every.std(), rel=0.03)
+    observed = free @ residual
+    assert found["z"] == pytest.approx((observed - found["null_mean"]) / found["null_sd"])
+
+
+@pytest.mark.parametrize("family", glm.FAMILIES)
+def test_our_glm_is_statsmodels(family):
+    rng = np.random.default_rng(2)
+    X = np.column_stack([np.ones(80), rng.normal(size=(80, 2))])
+    size = rng.integers(3, 9, 80).astype(float)
+    eta = X @ [-1.0, 0.7, -0.4]
+    if family == "logistic":
+        y = rng.binomial(size.astype(int), 1 / (1 + np.exp(-eta))).astype(float)
+        hand = sm.GLM(np.column_stack([y, size - y]), X, family=sm.families.Binomial()).fit()
+    else:
+        y = rng.poisson(size * np.exp(eta)).astype(float)
+        hand = sm.GLM(y, X, family=sm.families.Poisson(), exposure=size).fit()
+    ours = glm.fit(X, y, size, family)
+    assert ours.converged
+    np.testing.assert_allclose(ours.coefficients, hand.params, rtol=1e-6)
+    fold = np.arange(80) % 4
+    out = glm.held_out(X, y, size, fold, family)
+    kept = fold != 1
+    b = glm.fit(X[kept], y[kept], size[kept], family).coefficients
+    mean = 1 / (1 + np.exp(-X[~kept] @ b)) if family == "logistic" else np.exp(X[~kept] @ b)
+    np.testing.assert_allclose(out[~kept], glm.log_likelihood(y[~kept], size[~kept], mean, family))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [({"kind": "probit"}, OptionError, "logistic"), ({"predictors": []}, OptionError, "surprisal"),
+     ({"kind": "mixed"}, OptionError, "observer="), ({"predictors": ["surprise"]}, DataError, "no column surprise"),
+     ({"controls": ["mood"]}, DataError, "mood"), ({"outcome": "signal"}, DataError, "0 or 1"),
+     ({"outcome": "signal", "kind": "poisson"}, DataError, "counts"), ({"folds": 200}, DataError, "fewer")],
+)  # fmt: skip
+def test_what_is_wrong_is_said(change, error, said):
+    options = {"outcome": "presses", "predictors": ["signal"], "controls": ["length"], "observers": "people"} | change
+    if change.get("outcome") == "signal":
+        options |= {"predictors": ["people"], "observers": None}
+    with pytest.raises(error, match=said):
+        regress(counts(), **options)
