@@ -40,7 +40,7 @@ def connect(scheduler: str | None, workers: int | None, cluster: Any, n_units: i
 
     logging.getLogger("tornado").setLevel(logging.CRITICAL)  # what a dying worker leaves is told by its job
     if scheduler is None and cluster is None:
-        with _local(workers, n_units, gpu) as made, Client(made) as client:
+        with _local(workers, n_units, gpu) as made, Client(made, set_as_default=False) as client:
             yield client
         return
     try:
@@ -48,7 +48,7 @@ def connect(scheduler: str | None, workers: int | None, cluster: Any, n_units: i
     except (OSError, ValueError, ImportError) as error:
         reason = first_words(str(error) or type(error).__name__, 200)
         raise OptionError(
-            f"no Dask scheduler answers at {scheduler!r}: {reason}; start one with: dask scheduler"
+            f"no Dask scheduler answers at {scheduler!r}: {reason}; check its address"
         ) from None
     with client:
         yield client

@@ -67,10 +67,10 @@ class Plan:
 def read_plan(path: str | Path) -> Plan:
     """Read a plan from a TOML file.
 
-    `[plan]` has `transcripts` and `models` (a name or a list, patterns allowed for transcripts), `compute`, `out` and, if
-    need be, `device`, `dtype` and `trust_remote_code`. `[settings]` has lists of values, of which every combination is
-    run; "none" stands for no refinement and no snapping. `[reading]` has options of `read_transcript`. A compute's own
-    options stand in a table of its name. Paths are relative to the plan.
+    `[plan]` has `transcripts` (names or patterns), `models`, `compute`, `out` and, if need be, `device`, `dtype` and
+    `trust_remote_code`. `[settings]` has lists of values, of which every combination is run; "none" stands for no
+    refinement and no snapping. `[reading]` has options of `read_transcript`. A compute's own options stand in a table
+    of its name. Paths are relative to the plan.
 
     Raises
     ------
@@ -125,9 +125,9 @@ def _plan(tables: dict[str, Any], base: Path) -> Plan:
     if not isinstance(trust, bool):
         raise OptionError(f"trust_remote_code must be true or false, got {trust!r}")
     settings = _settings(tables.get("settings", {}), len(transcripts) * len(models) * len(compute))
-    reading = {
-        check_choice("key of [reading]", k, READING_KEYS): _text(k, v) for k, v in tables.get("reading", {}).items()
-    }
+    reading = {key: _text(key, value) for key, value in tables.get("reading", {}).items()}
+    for key in reading:
+        check_choice("key of [reading]", key, READING_KEYS)
     options = {}
     for name in COMPUTES:
         if name in tables and name not in compute:

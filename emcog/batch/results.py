@@ -105,6 +105,12 @@ def _rows(job: Job, store: Store, names: Sequence[str], kinds: dict[str, pa.Data
     return pa.table(columns, schema=schema)
 
 
+def _unreadable(path: Path, error: Exception) -> StorageError:
+    return StorageError(
+        f"cannot read {path}: {first_words(str(error), 200)}; delete its folder and run the batch again"
+    )
+
+
 def _schemas(done: Sequence[Job], store: Store) -> Iterator[pa.Schema]:
     for job in done:
         path = store.folder(job) / ROWS

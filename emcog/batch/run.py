@@ -50,8 +50,8 @@ class Tally:
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimate from what is done; None before anything is."""
-        return self.seconds * (1 - self.share) / self.share if self.share > 0 else None
+        """Estimate from what is done; None before anything was read."""
+        return self.seconds * (1 - self.share) / self.share if self.n_tokens else None
 
 
 Progress = Callable[[Tally], None]
@@ -132,7 +132,7 @@ def _outcomes(
     from distributed import as_completed
 
     waiting = _submit(client, work, gpu)
-    coming = as_completed(list(waiting))
+    coming = as_completed(list(waiting), loop=client.loop)
     started, everything, done_bytes = time.monotonic(), sum(_weight(unit) for unit in work), 0
     if not has_workers(client, gpu):
         needed = f" with a GPU (dask worker ... --resources {GPU}=1)" if gpu else ""

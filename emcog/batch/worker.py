@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 import threading
 import warnings
 from dataclasses import dataclass
@@ -58,9 +59,8 @@ class _Shelf:
     def _clear(self) -> None:
         self.wanted = self.held = None
         gc.collect()
-        import torch
-
-        if torch.cuda.is_available():
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available():
             torch.cuda.empty_cache()
 
 

@@ -21,7 +21,7 @@ def compare(
     ],
     human: Annotated[str, typer.Option(help="A file of annotations, or a dataset's name.", metavar="NAME|FILE")],
     metrics: Annotated[str | None, typer.Option(help="Some only: f1,recall.", metavar="NAME,NAME")] = None,
-    null: Annotated[str | None, typer.Option(help="What chance means; see below.", metavar="NAME")] = None,
+    null: Annotated[str | None, typer.Option(help="What chance means; see above.", metavar="NAME")] = None,
     n_null: Annotated[int, typer.Option("--n-null", help="Draws from it.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
     tolerance: Annotated[float, typer.Option(help="How far boundaries may lie apart and match.")] = 5.0,

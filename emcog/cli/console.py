@@ -153,15 +153,14 @@ def reading(quiet: bool) -> Iterator[Progress | None]:
 
     What was done before the first call (in an interrupted run, say) does not count towards the speed.
     """
-    began = time.monotonic()
-    first: list[int] = []
+    began: list[tuple[float, int]] = []
 
     def tell(done: int, total: int) -> str:
-        if not first:
-            first.append(done)
-        taken = time.monotonic() - began
-        speed = (done - first[0]) / taken if done > first[0] else math.nan
-        return "" if speed != speed else f"{speed:,.0f} tokens/s, {_duration((total - done) / speed)} left"
+        if not began:
+            began.append((time.monotonic(), done))
+            return ""
+        speed = (done - began[0][1]) / max(time.monotonic() - began[0][0], 1e-9)
+        return f"{speed:,.0f} tokens/s, {_duration((total - done) / speed)} left" if speed else ""
 
     console = Console(stderr=True)
     if quiet:

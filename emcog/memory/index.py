@@ -43,11 +43,13 @@ class Index:
             self.count += len(fits)
             vectors = vectors[len(fits) :]
 
-    def rows(self, start: int = 0) -> torch.Tensor:
-        """Vectors from an event on, (n, width)."""
-        parts = [block[: self.count - i * BLOCK] for i, block in enumerate(self._blocks)]
-        whole = torch.cat(parts) if parts else torch.empty(0, self.width)
-        return whole[start:]
+    def rows(self, start: int, stop: int) -> torch.Tensor:
+        """Vectors of the events from `start` to before `stop`, (n, width)."""
+        parts = [
+            self._blocks[i][max(0, start - i * BLOCK) : stop - i * BLOCK]
+            for i in range(start // BLOCK, -(-stop // BLOCK))
+        ]
+        return torch.cat(parts) if parts else torch.empty(0, self.width)
 
     def scores(self, query: torch.Tensor) -> torch.Tensor:
         """Products of every vector with a query (heads, size), float32 (count,)."""

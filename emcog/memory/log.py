@@ -70,8 +70,7 @@ class TieredRows:
 
     def write(self, start: int, rows: torch.Tensor) -> None:
         """Put rows (n, width) at positions start, ...; everything before `start` must be there."""
-        end = start + len(rows) - self._base_count
-        if self._limit is not None and end > self._limit:
+        if self._limit is not None and start + len(rows) > self._limit:
             raise StorageError(
                 f"the memory's budget for tier {self._tier_name!r} is used up at {start:,} tokens: give a larger one, "
                 "or a slower tier"
@@ -201,7 +200,9 @@ class LayerLog:
 
     def fork(self, folder: Path | None) -> "LayerLog":
         """A log that begins with what this one holds now."""
-        twin = LayerLog(self.layer, self.shape, self.config, self._budget, folder)
+        # A fork adds little: its own rows lie in the slowest tier alone, and take no second share of the faster ones.
+        budget = {tier: size for tier, size in self._budget.items() if tier == self.config.tier}
+        twin = LayerLog(self.layer, self.shape, self.config, budget, folder)
         self.rows.fork(twin.rows)
         if self.scales is not None and twin.scales is not None:
             self.scales.fork(twin.scales)
@@ -262,11 +263,11 @@ class MemoryLog:
 
     def on_files(self, folder: Path, counts: Mapping[str, int]) -> None:
         """Stand on a saved memory's files; `counts` says how many rows of each are whole."""
-        before = self._folder  # forks may still read there: it goes when the last of them does
-        own = self._new_folder(self.config)
+        before, own = self._folder, self._new_folder(self.config)
         for log in self.layers.values():
             log.on_files(folder, counts, own)
-        del before
+        if before is not None:
+            before.cleanup()  # forks have its files open, and go on reading them
 
     @property
     def bytes_of_token(self) -> int:

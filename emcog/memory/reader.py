@@ -1,9 +1,9 @@
 """The state of a memory, and the one step that changes it: a chunk of tokens goes through the model."""
 
 import copy
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ class Reader:
     ids, surprisal : of every token (bits; NaN where nothing came before); the surprisal of a token to come may be
         known already.
     starts, ends : of the events that have left the window, in tokens.
+    recalls : the record of recalls; event numbers count from the first that can be recalled.
     step : forward passes made.
     """
 
@@ -56,10 +57,11 @@ class Reader:
         self.starts, self.ends = Growing(np.int64), Growing(np.int64)
         self.skipped = 0  # events that lie in the initial tokens, and are never recalled
         self.given = Growing(np.int64)
-        self.recalls: list[np.ndarray] = []
+        self.recalls = Growing(RECALL)
         self.step = 0
         self.carried: torch.Tensor | None = None
-        self._attention = MemoryAttention(self, self.n_local, self._make_rotation())
+        # No cycle: a fork that nobody holds any more lets go of its files at once.
+        self._attention = MemoryAttention(weakref.proxy(self), self.n_local, self._make_rotation())
         self._scene: Scene | None = None
         self._go_back: list[Callable[[], None]] = []
         self._records: list[np.ndarray] = []
@@ -142,7 +144,8 @@ class Reader:
         self.cache.commit(n)
         for layer, received in self._received.items():
             self.layers[layer].received = received
-        self.recalls += self._records
+        for record in self._records:
+            self.recalls.extend(record)
         self.ids.extend(ids)
         self.step += 1
         self._scene, self._go_back, self._records, self._received = None, [], [], {}
@@ -219,22 +222,8 @@ class Reader:
         twin.cache, twin.log = self.cache.fork(), self.log.fork()
         twin.layers = {n: memory.fork(twin.log.layers[n]) for n, memory in self.layers.items()}
         twin.former = copy.deepcopy(self.former)
-        for name in ("ids", "surprisal", "starts", "ends", "given"):
+        for name in ("ids", "surprisal", "starts", "ends", "given", "recalls"):
             setattr(twin, name, getattr(self, name).copy())
-        twin.recalls = list(self.recalls)
         twin._attention = copy.copy(self._attention)
-        twin._attention.host = twin
+        twin._attention.host = weakref.proxy(twin)
         return twin
-
-    def all_recalls(self) -> np.ndarray:
-        """The record of recalls, of type RECALL; event numbers count from the first that can be recalled."""
-        if len(self.recalls) > 1:
-            self.recalls = [np.concatenate(self.recalls)]
-        return self.recalls[0] if self.recalls else np.empty(0, RECALL)
-
-    def recall_by(self, ids: np.ndarray) -> Any:
-        """What a chunk would recall; the memory itself does not change."""
-        twin = self.fork()
-        before = len(twin.all_recalls())
-        twin.read_chunk(ids)
-        return twin.all_recalls()[before:]

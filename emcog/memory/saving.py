@@ -25,6 +25,7 @@ from emcog.memory.config import MemoryConfig
 from emcog.memory.log import TieredRows
 from emcog.memory.recalling import RECALL
 from emcog.memory.state import get_state, put_state, restore_local
+from emcog.memory.text import cut_text
 from emcog.memory.tiers import FileTier
 
 if TYPE_CHECKING:
@@ -108,20 +109,17 @@ def read_tables(folder: str | os.PathLike[str]) -> dict[str, Any]:
     manifest = read_manifest(folder)
     _check_files(folder, {**manifest, "files": {k: v for k, v in manifest["files"].items() if not _is_rows(k)}})
     columns = {name: _read_column(folder, name, manifest) for name in manifest["files"] if not _is_rows(name)}
-    text = columns["text.utf8"].tobytes().decode("utf-8")
-    ends = columns["char_end.i8"]
-    begins = np.concatenate([[0], ends[:-1]])
+    utf8, ends = columns["text.utf8"], columns["text_end.i8"]
     n_bos, n = manifest["plain"]["n_bos"], len(ends)
     ids = np.concatenate([columns["ids.i8"], np.array(manifest["plain"]["pending"], dtype=np.int64)])[:n]
     surprisal = np.append(columns["surprisal.f8"], np.full(n, np.nan))[:n]
-    pieces = [text[a:b] for a, b in zip(begins[n_bos:].tolist(), ends[n_bos:].tolist(), strict=True)]
+    pieces = cut_text(utf8, ends, np.arange(n_bos, n), np.arange(n_bos, n) + 1)
     tokens = pd.DataFrame({"token": np.arange(n - n_bos), "token_id": ids[n_bos:], "text": pieces})
     tokens["surprisal"] = surprisal[n_bos:]
     starts, stops = columns["events.i8"].reshape(-1, 2).T
-    edge = np.concatenate([[0], ends])
     events = pd.DataFrame({"event": np.arange(len(starts)), "start_token": np.maximum(starts - n_bos, 0)})
     events["end_token"] = stops - n_bos
-    events["text"] = [text[a:b] for a, b in zip(edge[starts].tolist(), edge[stops].tolist(), strict=True)]
+    events["text"] = cut_text(utf8, ends, starts, stops)
     second = 1 if manifest["config"]["compat"] == "reference" else 0
     events["surprise"] = surprisal[np.maximum(starts, n_bos) + second]
     return {"manifest": manifest, "tokens": tokens, "events": events}
@@ -153,16 +151,14 @@ def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
 def _columns(memory: "EpisodicLM") -> dict[str, tuple[Any, int]]:
     """Every append-only file by name: a function that gives bytes of rows [a, b), and the number of rows."""
     reader = memory.reader
-    recalls = reader.all_recalls()
     events = np.stack([reader.starts.rows, reader.ends.rows], axis=1)
-    text = np.frombuffer(memory.words.text.encode("utf-8"), np.uint8)
     arrays = {
         "ids.i8": reader.ids.rows,
         "surprisal.f8": reader.surprisal.rows,
-        "char_end.i8": memory.words.char_end.rows,
-        "text.utf8": text,
+        "text_end.i8": memory.words.ends.rows,
+        "text.utf8": memory.words.utf8.rows,
         "events.i8": events,
-        "recalls.bin": recalls,
+        "recalls.bin": reader.recalls.rows,
     }
     found: dict[str, tuple[Any, int]] = {
         name: (lambda a, b, x=x: np.ascontiguousarray(x[a:b]).tobytes(), len(x)) for name, x in arrays.items()
@@ -171,7 +167,7 @@ def _columns(memory: "EpisodicLM") -> dict[str, tuple[Any, int]]:
         if layer.config.representative != "all":
             index = layer.index
             found[f"index-{number:03d}.f4"] = (
-                lambda a, b, x=index: x.rows(a)[: b - a].cpu().numpy().tobytes(),
+                lambda a, b, x=index: x.rows(a, b).cpu().numpy().tobytes(),
                 index.count,
             )
         for name, rows in _row_files(number, layer.log):

@@ -64,8 +64,9 @@ def put_state(
     starts, ends = columns["events.i8"].reshape(-1, 2).T
     reader.starts.extend(starts)
     reader.ends.extend(ends)
-    reader.recalls = [columns["recalls.bin"]]
-    memory.words.add(columns["text.utf8"].tobytes().decode("utf-8"), columns["char_end.i8"])
+    reader.recalls.extend(columns["recalls.bin"])
+    memory.words.utf8.extend(columns["text.utf8"])
+    memory.words.ends.extend(columns["text_end.i8"])
     for name, value in plain["former"].items():
         setattr(former, name, [tuple(x) for x in value] if name == "_ready" else value)
     for name in ARRAYS_OF_FORMER[type(former)]:

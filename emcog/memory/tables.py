@@ -36,7 +36,7 @@ def event_table(memory: "EpisodicLM") -> pd.DataFrame:
             starts, ends = np.append(starts, done), np.append(ends, end)
     at = starts + 1 if reader.reference else np.maximum(starts, n_bos)
     surprisal = np.append(reader.surprisal.rows, np.nan)
-    counts = np.bincount(reader.all_recalls()["event"] + reader.skipped, minlength=len(starts))
+    counts = np.bincount(reader.recalls.rows["event"] + reader.skipped, minlength=len(starts))
     return pd.DataFrame(
         {
             "event": np.arange(len(starts)),
@@ -52,7 +52,7 @@ def event_table(memory: "EpisodicLM") -> pd.DataFrame:
 def recall_table(memory: "EpisodicLM") -> pd.DataFrame:
     """See `EpisodicLM.recalls`."""
     reader = memory.reader
-    rows = reader.all_recalls()
+    rows = reader.recalls.rows
     names = {layer: reader.config.policy_of(layer) for layer in reader.layers}
     policy = np.array([names.get(layer, "none") for layer in range(max(names) + 1)], dtype=object)
     by = np.where(rows["similar"], policy[rows["layer"]], "contiguity")

@@ -58,37 +58,46 @@ def decode(ids: Sequence[int] | np.ndarray, lm: LM) -> str:
 
 
 class TextLog:
-    """All text read so far."""
+    """All text read so far, as UTF-8.
+
+    Attributes
+    ----------
+    utf8 : the bytes. ends : where each token's part of them ends.
+    """
 
     def __init__(self) -> None:
-        self._parts: list[str] = []
-        self._length = 0
-        self.char_end = Growing(np.int64)
+        self.utf8, self.ends = Growing(np.uint8), Growing(np.int64)
 
     def __len__(self) -> int:
-        return len(self.char_end)
+        return len(self.ends)
 
     def add(self, text: str, char_end: np.ndarray) -> None:
-        """Add tokens: their text, joined, and where in it each one's part ends."""
-        self._parts.append(text)
-        self.char_end.extend(char_end + self._length)
-        self._length += len(text)
+        """Add tokens: their text, joined, and where in it each one's part ends, in characters."""
+        ends = char_end
+        if not text.isascii():
+            code = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+            sizes = 1 + (code > 0x7F) + (code > 0x7FF) + (code > 0xFFFF)
+            ends = np.concatenate([[0], np.cumsum(sizes)])[char_end]
+        self.ends.extend(ends + len(self.utf8))
+        self.utf8.extend(np.frombuffer(text.encode("utf-8"), np.uint8))
 
     @property
     def text(self) -> str:
         """Everything, joined."""
-        if len(self._parts) > 1:
-            self._parts = ["".join(self._parts)]
-        return self._parts[0] if self._parts else ""
+        return self.utf8.rows.tobytes().decode("utf-8")
 
-    def of(self, starts: np.ndarray, ends: np.ndarray) -> list[str]:
+    def of(self, starts: np.ndarray, stops: np.ndarray) -> list[str]:
         """The texts of half-open ranges of tokens."""
-        edge = np.concatenate([[0], self.char_end.rows])
-        text = self.text
-        return [text[a:b] for a, b in zip(edge[starts].tolist(), edge[ends].tolist(), strict=True)]
+        return cut_text(self.utf8.rows, self.ends.rows, starts, stops)
 
     def copy(self) -> "TextLog":
         """An independent copy."""
         twin = TextLog()
-        twin._parts, twin._length, twin.char_end = list(self._parts), self._length, self.char_end.copy()
+        twin.utf8, twin.ends = self.utf8.copy(), self.ends.copy()
         return twin
+
+
+def cut_text(utf8: np.ndarray, ends: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> list[str]:
+    """The texts of half-open ranges of tokens, whose parts of the UTF-8 bytes end at `ends`."""
+    edge, data = np.concatenate([[0], ends]), utf8.tobytes()
+    return [data[a:b].decode("utf-8") for a, b in zip(edge[starts].tolist(), edge[stops].tolist(), strict=True)]

@@ -11,7 +11,7 @@ from emcog.graph import METRICS, BlockSums, block_sums, similarity
 from emcog.graph.scores import score
 from emcog.graph.similarity import to_numpy
 from emcog.options import check_choice, check_number
-from emcog.stats.nulls import NULLS, against, draws
+from emcog.stats.nulls import DEFAULT_NULL, NULLS, against, draws
 from emcog.stats.resampling import bootstrap
 from emcog.stats.rows import tidy
 
@@ -48,7 +48,7 @@ def cohesion(
     segmentations: Mapping[str, Any],
     *,
     metrics: Sequence[str] = METRICS,
-    null: str = "shuffled_lengths",
+    null: str = DEFAULT_NULL,
     n_null: int = 1000,
     seed: int = 0,
     layers: Sequence[int] | None = None,

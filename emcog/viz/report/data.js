@@ -93,14 +93,14 @@ function facts(word) {
   const told = [];
   if (timed) told.push(["time", `${clock(data.onset[word])} – ${clock(data.offset[word])}`, ""]);
   for (const [name, column] of Object.entries(signals())) {
-    told.push([plain(name), `${number(column[word])} ${data.units[name]}`, name === state.signal ? "chosen" : "other"]);
+    told.push([plain(name), column[word] === null ? "undefined" : `${number(column[word])} ${data.units[name]}`, name === state.signal ? "chosen" : "other"]);
   }
   const event = eventOf(word);
   told.push(["event", `${event + 1} of ${count(events().place.length)}`, ""]);
   const crowd = people();
   if (crowd) {
     const agreed = crowd.consensus.includes(word), share = crowd.share?.[word];
-    const marked = share ? `${Math.round(share * crowd.n)} of ${crowd.n} marked it` : "";
+    const marked = share ? `${Math.round(share * crowd.n)} of ${crowd.n} marked this word` : "";
     if (agreed || marked) told.push(["people", [agreed ? "boundary" : "", marked].filter(Boolean).join(", "), ""]);
   }
   return told;

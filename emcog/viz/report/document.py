@@ -78,8 +78,7 @@ def html_report(
 def save_report(path: str | os.PathLike[str], page: str) -> Path:
     """Write a page, whole or not at all. StorageError where the folder cannot be written to."""
     path = Path(path)
-    # Half of a surrogate pair, which no file can hold, becomes JSON's own way to write it.
-    return write_files(path.parent, {path.name: page.encode("utf-8", "backslashreplace")})[0]
+    return write_files(path.parent, {path.name: page.encode()})[0]
 
 
 def _asset(name: str) -> str:

@@ -184,7 +184,7 @@ def _places(method: ReportMethod) -> tuple[list[int], list[int]]:
     inside = np.maximum(begins - np.append(start, begins.max() + 1)[place], 0)
     texts = words["word"].tolist()
     cuts = [
-        len(texts[w][:k].encode("utf-16-le", "surrogatepass")) // 2 if k else 0
+        len(texts[w][:k].encode("utf-16-le")) // 2 if k else 0
         for w, k in zip(place.tolist(), inside.tolist(), strict=True)
     ]
     return place.tolist(), cuts

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 WIDTH, HEIGHT, EDGE = 150.0, 18.0, 7.0  # of the little picture beside each row, in CSS pixels
-HEAD = ("Measure", "Method", "Estimate", "95% CI", "", "People", "Chance", "z", "p", "p corrected", "n")
+HEAD = ("Method", "Estimate", "95% CI", "", "People", "Chance", "z", "p", "p corrected", "n")
 
 
 def results_section(results: pd.DataFrame, meanings: Mapping[str, str]) -> str:
@@ -58,18 +58,16 @@ def _table(name: str, part: pd.DataFrame, meanings: Mapping[str, str]) -> str:
 
 def _measure(group: pd.DataFrame, meaning: str) -> str:
     first = group.iloc[0]
-    about = ", ".join(str(first[c]) for c in ("variant", "unit") if first[c])
-    said = f"<small>{html.escape(meaning)}</small>" if meaning else ""
-    cell = (
-        f'<th scope="rowgroup" rowspan="{len(group)}"><b>{html.escape(_words(first["metric"]))}</b> '
-        f"<small>{html.escape(about)}</small>{said}</th>"
+    about = "; ".join(str(part) for part in (first["variant"], first["unit"], meaning) if part)
+    head = (
+        f'<tr><th scope="rowgroup" colspan="{len(HEAD)}"><div><b>{html.escape(_words(first["metric"]))}</b>'
+        f"<small>{html.escape(about)}</small></div></th></tr>"
     )
     low, high = _scale(group)
-    rows = group.to_dict("records")
-    return "<tbody>" + "".join(_row(row, "" if i else cell, low, high) for i, row in enumerate(rows)) + "</tbody>"
+    return f"<tbody>{head}{''.join(_row(row, low, high) for row in group.to_dict('records'))}</tbody>"
 
 
-def _row(row: Mapping[str, Any], first: str, low: float, high: float) -> str:
+def _row(row: Mapping[str, Any], low: float, high: float) -> str:
     interval = f"{_data(row['ci_low'])} to {_data(row['ci_high'])}" if _there(row["ci_low"]) else "–"
     chance = f"{_data(row['null_mean'])} ± {_data(row['null_sd'])}" if _there(row["null_mean"]) else "–"
     small = _there(row["p_bh"]) and row["p_bh"] < 0.05
@@ -79,7 +77,7 @@ def _row(row: Mapping[str, Any], first: str, low: float, high: float) -> str:
     method = html.escape(str(row["method"]))
     told = "".join(f"<td>{cell}</td>" for cell in cells)
     attribute = html.escape(str(row["method"]), quote=True)
-    return f'<tr data-method="{attribute}">{first}<th scope="row">{method}</th>{told}</tr>'
+    return f'<tr data-method="{attribute}"><th scope="row">{method}</th>{told}</tr>'
 
 
 def _scale(group: pd.DataFrame) -> tuple[float, float]:
@@ -131,11 +129,14 @@ def _data(value: Any, show: Any = None) -> str:
 
 
 def number(value: float) -> str:
-    """A number with three digits that count, without an exponent where that stays readable: 0.0123, 12.3, 1235."""
+    """A number with three digits that count, without an exponent where that stays readable: 0.0123, 12.3, 1235.
+
+    What arithmetic leaves over of nothing (below 1e-12) is 0.
+    """
     value, size = float(value), abs(float(value))
-    if size >= 100:
-        return f"{value:.0f}"
-    return f"{value:.3g}" if size and (size < 1e-4) else f"{value:#.3g}" if size >= 1e-4 else "0"
+    if size < 1e-12:
+        return "0"
+    return f"{value:.0f}" if size >= 100 else f"{value:#.3g}" if size >= 1e-4 else f"{value:.2e}"
 
 
 def _p(value: float) -> str:

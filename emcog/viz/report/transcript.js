@@ -107,11 +107,9 @@ function markPeople() {
   }
   for (const word of agreed) {
     if (!spans[word]) continue;
-    const share = crowd.share?.[word];
-    const marked = share ? `${Math.round(share * crowd.n)}/${crowd.n}` : "";
-    const sign = make("span", "agreed", marked);
+    const sign = make("span", "agreed", "▶");
     sign.role = "img";
-    sign.ariaLabel = `People: an event begins${marked ? `, ${marked.replace("/", " of ")} marked it` : ""}`;
+    sign.ariaLabel = "People: an event begins";
     spans[word].before(sign);
     spans[word].classList.add("start");
   }
@@ -122,11 +120,12 @@ function wordsInView() {
   if (inView.size === 0) return null;
   const shown = [...inView].sort((a, b) => a.first - b.first);
   const top = element("bar").getBoundingClientRect().bottom, bottom = window.innerHeight;
-  const above = (w) => spans[w].getBoundingClientRect().bottom <= top;
-  const below = (w) => spans[w].getBoundingClientRect().top < bottom;
+  const above = (w) => spans[w].getBoundingClientRect().top < top - 2;
+  const below = (w) => spans[w].getBoundingClientRect().bottom <= bottom;
   const from = shown.find((chunk) => chunk.getBoundingClientRect().bottom > top) ?? shown[0];
   const to = shown[shown.length - 1];
-  return [firstNot(above, from), Math.max(firstNot(below, to) - 1, from.first)];
+  const first = Math.min(firstNot(above, from), wordCount - 1);
+  return [first, Math.max(firstNot(below, to) - 1, first)];
 }
 
 function firstNot(test, chunk) {

@@ -1,0 +1,196 @@
+"""Pages that are made whenever the site is built: the API, the commands, the data sets, the gallery."""
+
+import ast
+import tomllib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+FIGURES = ROOT / "results" / "figures"
+
+ROOMS = {
+    "transcript": "Transcripts", "lm": "Language models and listening", "signals": "Signals",
+    "segmenting": "Segmenting text", "segmentation": "The segmentation and its tables", "series": "Segmenting series",
+    "boundaries": "Boundaries: proposing and refining", "graph": "The similarity graph", "memory": "Episodic memory",
+    "human": "People's annotations and datasets", "stats": "Statistics", "stats.agreement": "Agreement measures",
+    "tasks": "Recall tasks", "batch": "Many stories at once", "viz": "Pictures and the report",
+}  # fmt: skip
+"""The rooms that have a public face, and what their pages are called."""
+
+
+def pages() -> dict[str, str]:
+    """Path of each page below docs/ -> its Markdown."""
+    made = {"gallery.md": gallery(), "datasets.md": datasets(), "cli.md": commands(), "api/index.md": face()}
+    where = homes()
+    return made | {f"api/{room}.md": room_page(room, title, where) for room, title in ROOMS.items()}
+
+
+def pictures() -> dict[str, Path]:
+    """Path of each picture below docs/ -> the file that it is copied from."""
+    return {f"gallery/{path.name}": path for path in sorted(FIGURES.glob("*.png"))}
+
+
+def public_names(room: str) -> dict[str, str]:
+    """The room's `__all__`, each name with the place that defines it."""
+    file = ROOT / "emcog" / room.replace(".", "/") / "__init__.py"
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    imported = {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
+    }  # fmt: skip
+    listed = next(
+        node.value for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__"
+    )  # fmt: skip
+    return {name: imported.get(name, f"emcog.{room}.{name}") for name in ast.literal_eval(listed)}
+
+
+def homes() -> dict[str, tuple[str, str]]:
+    """Every public name (`emcog.stats.compare`) -> (room that shows it, place that defines it)."""
+    shown: dict[str, str] = {}
+    out = {}
+    for room in sorted(ROOMS, key=lambda name: -name.count(".")):  # what a room hands on is shown where it is made
+        for name, place in public_names(room).items():
+            out[f"emcog.{room}.{name}"] = shown.setdefault(place, room), place
+    return out
+
+
+def room_page(room: str, title: str, where: dict[str, tuple[str, str]]) -> str:
+    """A room's page: everything in its `__all__`."""
+    lines = [f"# {title}", "", f"`from emcog.{room} import ...`", ""]
+    handed_on = []
+    for name in public_names(room):
+        shown_in, place = where[f"emcog.{room}.{name}"]
+        if shown_in == room:
+            lines += [f"::: {place}", ""]
+        else:
+            handed_on.append(f"[`{name}`][{place}]")
+    if handed_on:
+        lines += ["Handed on from other rooms: " + ", ".join(handed_on) + ".", ""]
+    return "\n".join(lines)
+
+
+def face() -> str:
+    """The public face: what `import emcog` offers, and where the rest is."""
+    import emcog
+
+    where = homes()
+    rows = []
+    for name in emcog.__all__:
+        if name in ("__version__", "EmcogError"):
+            continue
+        _, place = where[f"{emcog._HOMES[name]}.{name}"]
+        rows.append(f"- [`emcog.{name}`][{place}]")
+    rooms = [f"- [{title}]({room}.md): `emcog.{room}`" for room, title in ROOMS.items()]
+    return "\n".join([
+        "# The API", "", "`import emcog` loads nothing heavy: each name is fetched when it is first used.", "",
+        *rows, "- [`emcog.EmcogError`][emcog.errors.EmcogError]: the family of all errors, below", "",
+        "## Rooms", "", *rooms, "", "## Errors", "",
+        "Every error of emcog's own is one line that says what was wrong, where, and what to do.", "",
+        "::: emcog.errors", "    options:", "      show_root_heading: false", "      heading_level: 3", "",
+    ])  # fmt: skip
+
+
+def commands() -> str:
+    """Every command with its options, from the command line itself."""
+    from typer.main import get_command
+
+    from emcog.cli.app import app
+
+    lines = ["# The command line", "",
+             "Every command prints its help with `--help`. What goes wrong is one line on standard error, and the exit",
+             "status is 2; `--debug` shows where it arose.", ""]  # fmt: skip
+    for name, command in sorted(_flat(get_command(app), "emcog")):
+        lines += [f"## `{name}`", "", _text(command.help), ""]
+        arguments = [p for p in command.params if p.param_type_name == "argument"]
+        options = [p for p in command.params if p.param_type_name == "option" and p.name != "help" and not p.hidden]
+        if arguments or options:
+            lines += ["| | what it does | default |", "| --- | --- | --- |"]
+            lines += [f"| {_call(p)} | {_cell(p.help)} | {_default(p)} |" for p in [*arguments, *options]]
+            lines.append("")
+        if command.epilog:
+            example = command.epilog.removeprefix("Example:").strip()
+            lines += ["```sh", example, "```", ""]
+    return "\n".join(lines)
+
+
+def _flat(command: Any, name: str) -> list[tuple[str, Any]]:
+    inside = getattr(command, "commands", None)
+    if inside is None:
+        return [(name, command)]
+    return [pair for key, one in inside.items() for pair in _flat(one, f"{name} {key}")]
+
+
+def _text(told: str | None) -> str:
+    return (told or "").replace("\f", "").replace("\b", "").replace("<", "&lt;").strip()
+
+
+def _call(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return f"`{parameter.metavar or parameter.name.upper()}`"
+    metavar = parameter.metavar if parameter.metavar is not None else ""
+    return f"`{', '.join([*parameter.opts, *parameter.secondary_opts])}`" + (f" {metavar}".replace("|", "\\|").rstrip())
+
+
+def _cell(told: str | None) -> str:
+    return _text(told).replace("\n", " ").replace("|", "\\|")
+
+
+def _default(parameter: Any) -> str:
+    value = parameter.default
+    if parameter.required:
+        return "required"
+    if value is None or value is False or callable(value) or type(value).__name__ == "Sentinel" or value in ((), []):
+        return ""
+    return f"`{value}`"
+
+
+def datasets() -> str:
+    """Every data set's card."""
+    lines = ["# Data sets", "",
+             "`emcog.load_dataset(NAME)` reads a data set; `emcog datasets fetch NAME` gets it. What the cards say is",
+             "shown here as it stands in `datasets/*.toml`. Read the caveats: they change results.", ""]  # fmt: skip
+    for file in sorted((ROOT / "datasets").glob("*.toml")):
+        card = tomllib.loads(file.read_text(encoding="utf-8"))
+        lines += [f"## {card['name']}", "", f"**{card['title']}** ({card['year']}). {_flow(card['description'])}", ""]
+        said = {"holds": ", ".join(card.get("holds", [])), "licence": card["licence"], "terms": card.get("terms", ""),
+                "caveat": card.get("caveat", ""), "by hand": card.get("manual", ""),
+                "cite": card["citation"]}  # fmt: skip
+        lines += [f"- **{key}**: {_flow(value)}" for key, value in said.items() if value]
+        if card.get("doi"):
+            lines.append(f"- **DOI**: [{card['doi']}](https://doi.org/{card['doi']})")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _flow(text: str) -> str:
+    return " ".join(text.split()).replace("<", "&lt;").replace("*", "\\*")
+
+
+def gallery() -> str:
+    """The figures that `emcog reproduce` drew, each with the caption that stands beside it, and the summary."""
+    lines = ["# Gallery", ""]
+    drawn = sorted(FIGURES.glob("*.png"))
+    if not drawn:
+        lines += ["No figures have been drawn in this checkout. `make figures` draws them (quick settings), and the next",
+                  "`make docs` shows them here with their captions.", ""]  # fmt: skip
+        return "\n".join(lines)
+    lines += ["Drawn by `emcog reproduce` from the reports in `results/`. The captions and the numbers in them were",
+              "written by the same run.", ""]  # fmt: skip
+    for path in drawn:
+        title = path.stem.replace("_", " ").capitalize()
+        lines += [f"## {title}", "", f"![{title}](gallery/{path.name})", "", _caption(path), ""]
+    summary = ROOT / "results" / "SUMMARY.md"
+    if summary.is_file():
+        text = summary.read_text(encoding="utf-8").strip()
+        body = text.split("\n", 1)[1].strip() if text.startswith("# ") else text
+        lines += ["## What came out", "", body, ""]
+    return "\n".join(lines)
+
+
+def _caption(picture: Path) -> str:
+    for suffix in (".md", ".txt", ".caption.md", ".caption.txt"):
+        beside = picture.with_name(picture.stem + suffix)
+        if beside.is_file():
+            return beside.read_text(encoding="utf-8").strip()
+    return "*No caption lies beside this figure.*"

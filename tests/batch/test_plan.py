@@ -1,0 +1,116 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from emcog.batch import read_plan
+from emcog.errors import EmcogError
+
+STORIES = {"a.txt": "One. Two.", "b.txt": "Three."}
+MANY = "".join(f"{key} = {list(range(1, 99))}\n" for key in ("seed", "gamma", "n_events"))
+
+
+def test_every_combination_is_in_it(write_plan):
+    plan = read_plan(
+        write_plan(STORIES, 'gamma = [1, 2.5]\nsignal = ["surprisal", "entropy"]\nseed = 3', ["embedded", "x"])
+    )
+    assert [path.name for path in plan.transcripts] == ["a.txt", "b.txt"]
+    assert plan.models == {"embedded": "embedded", "x": "x"}
+    given = [(s.given["gamma"], s.given["signal"], s.given["seed"]) for s in plan.settings]
+    assert given == [(1, "surprisal", 3), (1, "entropy", 3), (2.5, "surprisal", 3), (2.5, "entropy", 3)]
+    assert [s.full["gamma"] for s in plan.settings] == [1.0, 1.0, 2.5, 2.5]
+
+
+def test_settings_begin_as_on_the_command_line_and_none_is_nothing(write_plan):
+    (plain,) = read_plan(write_plan(STORIES)).settings
+    assert (plain.given, plain.full["snap"], plain.full["refine"]) == ({}, "word", None)
+    (none,) = read_plan(write_plan(STORIES, 'snap = "none"\nrefine = "none"')).settings
+    assert (none.full["snap"], none.full["refine"]) == (None, None)
+
+
+def test_a_method_and_lists_of_numbers(write_plan):
+    plan = read_plan(write_plan(STORIES, 'method = ["SM"]\nlayers = [[4, 5], 6]\nlevels = ["2,5"]'))
+    assert [s.full["refine"] for s in plan.settings] == ["modularity"] * 2
+    assert [s.full["layers"] for s in plan.settings] == [(4, 5), (6,)]
+    assert [s.given["layers"] for s in plan.settings] == ["4,5", 6]
+    assert [s.full["levels"] for s in plan.settings] == [(2, 5)] * 2
+
+
+def test_paths_are_relative_to_the_plan(write_plan, tmp_path, monkeypatch):
+    path = write_plan(STORIES, models=["models/tiny"])
+    (tmp_path / "models" / "tiny").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    plan = read_plan(os.path.relpath(path))
+    assert [p.resolve() for p in plan.transcripts] == [(tmp_path / "in" / name).resolve() for name in STORIES]
+    assert plan.out.resolve() == (tmp_path / "out").resolve()
+    assert Path(plan.models["models/tiny"]).resolve() == (tmp_path / "models" / "tiny").resolve()
+
+
+def test_a_name_with_brackets_is_a_name_before_it_is_a_pattern(write_plan, tmp_path):
+    path = write_plan({"a[1].txt": "One.", "a1.txt": "Two."})
+    path.write_text(path.read_text().replace("in/*.txt", "in/a[1].txt"))
+    assert [p.name for p in read_plan(path).transcripts] == ["a[1].txt"]
+
+
+def test_results_are_not_transcripts(write_plan, tmp_path):
+    path = write_plan(STORIES)
+    (tmp_path / "out" / "jobs" / "x").mkdir(parents=True)
+    (tmp_path / "out" / "jobs" / "x" / "c.txt").write_text("old")
+    path.write_text(path.read_text().replace("in/*.txt", "**/*.txt"))
+    assert [p.name for p in read_plan(path).transcripts] == ["a.txt", "b.txt"]
+
+
+def test_a_compute_brings_what_it_needs(write_plan, tmp_path):
+    (tmp_path / "people.csv").write_text("x\n1\n")
+    path = write_plan(STORIES, more='compute = ["compare"]')
+    path.write_text(path.read_text() + '[compare]\nhuman = "people.csv"\nmetrics = "f1"\n')
+    plan = read_plan(path)
+    assert plan.compute == ("segment", "compare")
+    assert plan.options["compare"]["human"] == str(tmp_path / "people.csv")
+    assert plan.options["compare"]["metrics"] == ["f1"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "no transcripts"),
+        ("[plan", "not TOML"),
+        ("plan = 3", "must be a table"),
+        ("[plam]", "did you mean 'plan'"),
+        ("[plan]\ntranscript = 'in/*'", "did you mean 'transcripts'"),
+        ("[plan]\ntranscripts = 'out/*.txt'", "no file matches 'out/*.txt'"),
+        ("[plan]\ntranscripts = []", "empty list"),
+        ("[plan]\ntranscripts = [1]", "must be a name in quotes, got 1"),
+        ("[plan]\ntranscripts = 'in/*'\ncompute = 'segmnet'", "did you mean 'segment'"),
+        ("[plan]\ntranscripts = 'in/*'\nout = ['a', 'b']", "out must be a name"),
+        ("[plan]\ntranscripts = 'in/*'\nmodels = ''", "models must be a name"),
+        ("[plan]\ntranscripts = 'in/*'\ntrust_remote_code = 'yes'", "true or false"),
+        ("[plan]\ntranscripts = 'in/*'\n[settings]\ngama = 1", "did you mean 'gamma'"),
+        ("[plan]\ntranscripts = 'in/*'\n[settings]\ngamma = []", "gamma is an empty list"),
+        ("[plan]\ntranscripts = 'in/*'\n[settings]\ngamma = 'high'", "gamma must be a number"),
+        ("[plan]\ntranscripts = 'in/*'\n[settings]\ngamma = {a = 1}", "must hold numbers and names"),
+        ("[plan]\ntranscripts = 'in/*'\n[settings]\npropose = ['peaks', 'top']", "propose='top'"),
+        ("[plan]\ntranscripts = 'in/*'\n[settings]\nlayers = [[]]", "layers is empty"),
+        ("[plan]\ntranscripts = 'in/*'\n[reading]\nformta = 'srt'", "did you mean 'format'"),
+        ("[plan]\ntranscripts = 'in/*'\n[segment]\nx = 1", "no options of its own"),
+        ("[plan]\ntranscripts = 'in/*'\n[compare]\nhuman = 'x'", "not asked for"),
+        ("[plan]\ntranscripts = 'in/*'\ncompute = 'compare'", "has no human"),
+        ("[plan]\ntranscripts = 'in/*'\n[settings]\n" + MANY, "jobs: cut it"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_one_line(write_plan, content, said):
+    path = write_plan(STORIES)
+    path.write_text(content)
+    with pytest.raises(EmcogError) as caught:
+        read_plan(path)
+    assert said in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["missing.toml", ".", "\0", "x" * 5000, "/dev/zero"])
+def test_a_plan_that_is_no_file(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EmcogError):
+        read_plan(name)

@@ -1,0 +1,426 @@
+"""The HTML report in a browser: headless Chromium, where there is one, opens the file as a reader would."""
+
+import csv
+import io
+import os
+import re
+import shutil
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from emcog.segmentation import Segmentation
+from emcog.viz import ReportMethod, ReportPeople, html_report, save_report
+
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="playwright is not installed: no browser to open a page in"
+)
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")
+
+STORY = "The bell rang twice before anybody in the low grey house by the harbour so much as stirred. " * 40
+FRAME_MS = 50.0  # the least that looks smooth on a machine that other work keeps busy; the median is far below
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as engine:
+        # A sandbox of its own is not to be had for the user that runs tests in a container.
+        opened = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def story(make_segmentation):
+    """Two methods, people, statistics; a story with times."""
+    one = make_segmentation(STORY, (0, 100, 250, 431), timed=True)
+    other = make_segmentation(STORY, (0, 300), timed=True)
+    one.words.loc[5, "surprisal"] = np.nan
+    other.words.loc[5, "surprisal"] = np.nan
+    share = np.zeros(len(one.words))
+    share[[99, 250, 500]] = 0.25, 0.75, 0.5
+    rows = [
+        {"dataset": "crowd", "method": name, "metric": "f1", "variant": "exact", "unit": "share", "estimate": estimate,
+         "ci_low": 0.1, "ci_high": 0.9, "ceiling": 0.8, "null_model": "uniform", "null_mean": 0.2, "null_sd": 0.05, "z": 3.2,
+         "p": 0.001, "p_bh": 0.002, "n": 3, "n_null": 100, "seed": 0, "note": "n: boundaries"}
+        for name, estimate in (("SM", 0.666666), ("F", 0.25))
+    ]  # fmt: skip
+    methods = [ReportMethod(n, s.events, s.tokens, s.words, s.provenance) for n, s in (("SM", one), ("F", other))]
+    people = [ReportPeople("crowd", np.array([250, 500]), share, 4), ReportPeople("list", np.array([100]))]
+    return methods, people, pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="module")
+def file(story, tmp_path_factory):
+    methods, people, rows = story
+    page = html_report(methods, title="The bell", people=people, results=rows, units={"surprisal": "bits"})
+    return save_report(tmp_path_factory.mktemp("report") / "report.html", page)
+
+
+@contextmanager
+def opened(browser, path, width=1280, height=800, **options):
+    """A page that must not complain, nor ask for anything outside its own file."""
+    context = browser.new_context(viewport={"width": width, "height": height}, offline=True, **options)
+    page, complaints = context.new_page(), []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: None if request.url == path.as_uri() else complaints.append(request.url[:80]))
+    page.goto(path.as_uri())
+    settle(page)
+    yield page
+    assert [told for told in complaints if not told.startswith("blob:")] == []
+    context.close()
+
+
+def settle(page):
+    """Two frames later: what a scroll or a switch set off is done."""
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 30))))"
+    )
+
+
+@pytest.fixture
+def page(browser, file):
+    with opened(browser, file) as shown:
+        yield shown
+
+
+def shown_texts(page):
+    return [
+        " ".join(text.split())
+        for text in page.eval_on_selector_all(".event > div", "all => all.map((e) => e.textContent)")
+    ]
+
+
+def chosen(page):
+    return int(page.get_attribute("#timeline", "aria-valuenow")) - 1
+
+
+def cells(page, path="tbody tr[data-method='SM'] data"):
+    return page.eval_on_selector_all(f"#statistics {path}", "all => all.map((e) => [Number(e.value), e.textContent])")
+
+
+@pytest.mark.parametrize("width", [400, 800, 1600])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_opens_without_a_complaint_and_fits(browser, file, width, scheme):
+    with opened(browser, file, width=width, color_scheme=scheme) as page:
+        assert page.title() == "The bell – emcog report"
+        assert page.locator(".event").count() == 4
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_events_shown_are_the_tables_and_the_method_switch_changes_them(page, story):
+    for method in story[0]:
+        page.select_option("#method", label=method.name)
+        settle(page)
+        # People's triangles stand among the words, and are no part of them.
+        assert [text.replace("▶", "") for text in shown_texts(page)] == [
+            " ".join(t.split()) for t in method.events["text"]
+        ]
+        headings = page.eval_on_selector_all(".event h3", "all => all.map((e) => e.textContent)")
+        for heading, row in zip(headings, method.events.itertuples(), strict=True):
+            assert f"Event {row.event + 1} " in heading
+            assert f"words {row.start_word + 1}–{row.end_word}, {row.n_tokens} tokens" in heading
+            assert f"{row.surprise:.2f} bits" in heading
+        assert page.eval_on_selector_all(".results tr.chosen", "all => all.map((e) => e.dataset.method)") == [
+            method.name
+        ]
+
+
+def test_the_signal_switch_changes_the_shading_as_the_numbers_say(page, story):
+    words = story[0][0].words
+    for signal in ("surprisal", "entropy"):
+        page.select_option("#signal", signal)
+        settle(page)
+        steps = page.eval_on_selector_all(".w", "all => all.map((e) => e.className.match(/q(\\d)/)?.[1] ?? null)")
+        value = words[signal].to_numpy()
+        there = ~np.isnan(value)
+        assert [step is None for step in steps] == (~there).tolist()
+        assert len({step for step in steps if step is not None}) >= 6
+        order = np.argsort(value[there], kind="stable")
+        assert (np.diff(np.array([int(s) for s in steps if s is not None])[order]) >= 0).all()
+        assert signal in page.text_content("#scale")
+
+
+def test_hovering_shows_a_words_numbers(page, story):
+    row = story[0][0].words.iloc[7]
+    page.hover("[data-w='7']")
+    said = page.inner_text("#tip")
+    assert row["word"] in said and "word 8" in said
+    assert f"{row['surprisal']:.2f} bits" in said and f"{row['entropy']:.2f} bits" in said
+    assert "0:03.5" in said and "event\n1 of 4" in said
+    page.keyboard.press("Escape")
+    assert page.is_hidden("#tip")
+    page.hover("[data-w='5']")
+    assert re.search(r"surprisal\s+undefined", page.inner_text("#tip"))
+
+
+def test_peoples_boundaries_stand_in_the_margin_beside_their_words(page):
+    def marked():
+        return page.eval_on_selector_all(".start", "all => all.map((e) => Number(e.dataset.w))")
+
+    assert marked() == [250, 500]
+    assert page.locator(".some").count() == 1  # a word that one in four marked, and the consensus did not take
+    page.locator("[data-w='250']").scroll_into_view_if_needed()
+    settle(page)
+    word, sign = page.locator("[data-w='250']").bounding_box(), page.locator(".agreed").first.bounding_box()
+    assert abs((word["y"] + word["height"] / 2) - (sign["y"] + sign["height"] / 2)) < 8
+    assert sign["x"] + sign["width"] < page.locator(".event p").first.bounding_box()["x"] + 80 < word["x"] + 80
+    page.select_option("#people", label="list")
+    assert marked() == [100]
+    page.select_option("#people", label="hidden")
+    assert marked() == [] and page.locator(".agreed, .some").count() == 0
+
+
+def test_the_statistics_are_the_tables(page, story):
+    for row in story[2].itertuples():
+        found = cells(page, f"tbody tr[data-method='{row.method}'] data")
+        wanted = [
+            row.estimate,
+            row.ci_low,
+            row.ci_high,
+            row.ceiling,
+            row.null_mean,
+            row.null_sd,
+            row.z,
+            row.p,
+            row.p_bh,
+            row.n,
+        ]
+        assert [value for value, _ in found] == wanted
+        assert found[0][1] == f"{row.estimate:.3f}"
+
+
+def test_the_keyboard_does_all_of_it(page):
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the story"
+    order = []
+    for _ in range(13):
+        page.keyboard.press("Tab")
+        order.append(
+            page.evaluate(
+                "document.activeElement.id || document.activeElement.ariaLabel || document.activeElement.textContent"
+            )
+        )
+    assert order[:9] == [
+        "Story",
+        "Statistics",
+        "Events",
+        "Data",
+        "Provenance",
+        "method",
+        "signal",
+        "people",
+        "timeline",
+    ]
+    assert order[9:] == ["Event before", "Next event", "People’s boundary before", "Next boundary of people’s"]
+    page.focus("#timeline")
+    for key, word in [("ArrowRight", 1), ("ArrowUp", 2), ("ArrowLeft", 1), ("PageUp", 100), ("PageUp", 250), ("PageDown", 100),
+                      ("End", len(STORY.split()) - 1), ("Home", 0)]:  # fmt: skip
+        page.keyboard.press(key)
+        assert chosen(page) == word, key
+        box = page.locator(f"[data-w='{word}']").bounding_box()
+        assert 0 < box["y"] < 800, key
+    said = page.get_attribute("#timeline", "aria-valuetext")
+    assert said.startswith("The, word 1 of 720") and "surprisal 0.00 bits" in said and "event 1 of 4" in said
+    page.focus("[data-go='people'][data-step='1']")
+    page.keyboard.press("Enter")
+    assert chosen(page) == 250
+    page.keyboard.press("Space")
+    assert chosen(page) == 500
+
+
+def test_what_a_screen_reader_meets_has_roles_and_names(page):
+    bare = page.evaluate("""() => [...document.querySelectorAll("button, select, a, [role], section, [tabindex='0']")].filter((e) => {
+      const named = e.ariaLabel || e.textContent.trim() || e.labels?.length || document.getElementById(e.getAttribute("aria-labelledby"));
+      return !named && e.id !== "tip" && !e.closest("[hidden]");
+    }).map((e) => e.outerHTML.slice(0, 80))""")
+    assert bare == []
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.locator("h1").count() == 1
+    timeline = page.locator("#timeline")
+    assert timeline.get_attribute("role") == "slider"
+    assert (timeline.get_attribute("aria-valuemin"), timeline.get_attribute("aria-valuemax")) == ("1", "720")
+    assert page.locator("table").evaluate_all(
+        "all => all.every((t) => !t.rows.length || t.querySelector('th[scope=col]'))"
+    )
+
+
+LUMINANCE = """(pairs) => pairs.map(([ink, paper]) => {
+  const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const light = (colours) => {
+    pen.globalCompositeOperation = "copy";
+    for (const c of colours) { pen.fillStyle = c; pen.fillRect(0, 0, 1, 1); pen.globalCompositeOperation = "source-over"; }
+    const [r, g, b] = [...pen.getImageData(0, 0, 1, 1).data].map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const [a, b] = [light([...paper, ink]), light(paper)];
+  return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), b];
+})"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contrast_is_enough_and_shading_reads_in_greyscale(browser, file, scheme):
+    with opened(browser, file, color_scheme=scheme) as page:
+        style = "(s) => getComputedStyle(document.querySelector(s))"
+        paper = page.evaluate(f"({style})('html').backgroundColor")
+        ink = page.evaluate(f"({style})('html').color")
+        steps = page.eval_on_selector_all("#scale i", "all => all.map((e) => getComputedStyle(e).backgroundColor)")
+        shades = page.evaluate(LUMINANCE, [[ink, [paper, step]] for step in steps])
+        assert min(contrast for contrast, _ in shades) >= 4.5
+        lightness = np.array([luminance for _, luminance in shades])
+        gaps = np.diff(np.sqrt(lightness)) * (-1 if scheme == "light" else 1)
+        assert (gaps > 0.01).all(), lightness  # every step is darker (lighter on dark) than the one before
+        small = [
+            (s, page.evaluate(f"({style})('{s}').color"))
+            for s in (".about", ".event h3 span", ".event h3 b", ".agreed", "a")
+        ]
+        for (selector, _), (contrast, _) in zip(
+            small, page.evaluate(LUMINANCE, [[c, [paper]] for _, c in small]), strict=True
+        ):
+            assert contrast >= 4.5, selector
+
+
+def test_the_timeline_and_the_text_stay_in_step(page):
+    box = page.locator("#timeline").bounding_box()
+    y = box["y"] + 20
+    page.mouse.move(box["x"] + box["width"] * 0.4, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.7, y, steps=4)
+    page.mouse.up()
+    settle(page)
+    word = chosen(page)
+    assert 440 < word < 540
+    assert 0 < page.locator(f"[data-w='{word}']").bounding_box()["y"] < 800
+    assert page.locator("[data-w].now").get_attribute("data-w") == str(word)
+    page.mouse.move(600, 600)
+    before = page.get_attribute("#timeline .view", "style")
+    page.mouse.wheel(0, -3000)
+    page.wait_for_timeout(300)
+    settle(page)
+    assert chosen(page) < word  # it went along, because what is chosen stays in sight
+    assert page.get_attribute("#timeline .view", "style") != before
+    bar = page.locator("#bar").bounding_box()
+    assert page.locator(f"[data-w='{chosen(page)}']").bounding_box()["y"] >= bar["y"] + bar["height"] - 4
+
+
+def test_the_downloads_are_the_tables(page, story):
+    def fetch(kind):
+        with page.expect_download() as waiting:
+            page.click(f"[data-csv='{kind}']")
+        path = waiting.value.path()
+        return waiting.value.suggested_filename, list(
+            csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
+        )
+
+    method, rows = story[0][0], story[2]
+    name, words = fetch("words")
+    assert name == "The_bell.SM.words.csv"
+    assert [row["word"] for row in words] == method.words["word"].tolist()
+    assert [float(row["entropy"]) for row in words] == pytest.approx(method.words["entropy"].tolist(), abs=6e-5)
+    assert [row["surprisal"] for row in words][5] == ""
+    assert [i for i, row in enumerate(words) if row["people_boundary"] == "1"] == [250, 500]
+    _, events = fetch("events")
+    for column in ("start_word", "end_word", "n_tokens", "onset_s", "offset_s", "surprise"):
+        assert [float(row[column]) for row in events] == pytest.approx(method.events[column].tolist(), abs=6e-5)
+    assert [" ".join(row["text"].split()) for row in events] == [" ".join(t.split()) for t in method.events["text"]]
+    _, results = fetch("results")
+    assert [float(row["estimate"]) for row in results] == rows["estimate"].tolist()
+
+
+def test_the_table_of_events_is_the_tables_and_leads_to_them(page, story):
+    page.click("#event-list summary")
+    settle(page)
+    body = page.eval_on_selector_all(
+        "#event-table tbody tr", "all => all.map((r) => [...r.cells].map((c) => c.textContent))"
+    )
+    events = story[0][0].events
+    assert [row[:2] for row in body] == [
+        [str(e + 1), f"{a + 1}–{b}"] for e, a, b in events[["event", "start_word", "end_word"]].to_numpy()
+    ]
+    assert [row[2] for row in body] == [f"{t:.2f}" for t in events["onset_s"]]
+    page.click("#event-table button >> nth=2")
+    assert chosen(page) == 250
+
+
+def test_a_script_in_a_story_is_shown_and_not_run(browser, make_segmentation, tmp_path):
+    text = "He said </script><script>document.title='owned'</script> <img src=x onerror=alert(1)> and left."
+    s = make_segmentation(text, (0, 3), name="<b>bold</b>")
+    page = html_report([ReportMethod("S", s.events, s.tokens, s.words, s.provenance)], title=s.name)
+    with opened(browser, save_report(tmp_path / "evil.html", page)) as shown:
+        assert shown.title() == "<b>bold</b> – emcog report"
+        assert " ".join(shown_texts(shown)) == text
+        assert shown.locator("img").count() == 0
+        assert shown.is_hidden("#people")
+
+
+def test_motion_is_left_out_where_it_is_not_wanted(browser, file):
+    duration = "getComputedStyle(document.querySelector('.now')).transitionDuration"
+    with opened(browser, file, reduced_motion="reduce") as page:
+        assert page.evaluate(duration) == "0s"
+    with opened(browser, file, reduced_motion="no-preference") as page:
+        assert page.evaluate(duration) != "0s"
+
+
+FRAMES = """async (steps) => {
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  await frame();
+  const times = [];
+  for (let i = 0; i < steps; i++) {
+    window.scrollBy(0, 160);
+    const before = performance.now();
+    document.getElementById("text").getBoundingClientRect(); // style and layout of this frame
+    await frame();
+    await frame();
+    times.push((performance.now() - before) / 2);
+  }
+  return times;
+}"""
+
+
+@pytest.mark.parametrize("n_events", [1, 400])
+def test_twenty_thousand_words_scroll_smoothly(browser, make_segmentation, tmp_path, record_property, n_events):
+    text = " ".join((STORY * 28).split()[:20_000])
+    inner = np.random.default_rng(0).choice(np.arange(1, 20_000), n_events - 1, replace=False)
+    s = make_segmentation(text, (0, *sorted(map(int, inner))))
+    path = save_report(
+        tmp_path / "long.html", html_report([ReportMethod("S", s.events, s.tokens, s.words, {})], title="long")
+    )
+    with opened(browser, path) as page:
+        assert page.locator(".w").count() == 20_000
+        times = np.array(page.evaluate(FRAMES, 60))
+        record_property("median_ms_a_frame", round(float(np.median(times)), 1))
+        print(f"{n_events} events: {np.median(times):.1f} ms a frame, 95% below {np.quantile(times, 0.95):.1f}")
+        assert np.median(times) < FRAME_MS
+        page.focus("#timeline")
+        page.keyboard.press("End")
+        settle(page)
+        assert 0 < page.locator("[data-w='19999']").bounding_box()["y"] < 800
+
+
+def test_the_command_writes_it(shell, make_segmentation, browser):
+    for name, starts in (("one", (0, 4, 7)), ("two", (0, 7))):
+        made = make_segmentation(STORY, starts, timed=True)
+        made.save(shell.folder / name)
+    (shell.folder / "presses.csv").write_text("observer,time_s\na,2.1\nb,2.2\nb,3.4\nc,100.0\n")
+    command = "emcog report one two/bell --human presses.csv --n-null 20 -o out/report.html"
+    done = shell(command)
+    assert done.returncode == 0, done.stderr.decode()
+    first = (shell.folder / "out" / "report.html").read_bytes()
+    assert shell(command).returncode == 0
+    assert (shell.folder / "out" / "report.html").read_bytes() == first
+    from emcog.stats import compare
+
+    loaded = [Segmentation.load(shell.folder / name) for name in ("one", "two")]
+    named = dict(zip(("S (one)", "S (two/bell)"), loaded, strict=True))
+    table = compare(named, shell.folder / "presses.csv", n_null=20)
+    with opened(browser, shell.folder / "out" / "report.html") as page:
+        found = [value for value, _ in cells(page, "tbody tr[data-method] td:nth-child(2) data")]
+        assert found == table["estimate"].dropna().tolist()
+        assert page.locator("#method option").all_text_contents() == list(named)
+    wrong = shell("emcog report one -o report.json")
+    assert (wrong.returncode, wrong.stdout) == (2, b"")
+    assert b"something.html" in wrong.stderr
