@@ -50,17 +50,14 @@ class Lines:
 def to_markdown(docstring: str) -> str:
     """One docstring as Markdown.
 
-    >>> print(to_markdown("Count.\\n\\nParameters\\n----------\\nx, y : places,\\n    in words.\\n\\n>>> count(1)\\n2"))
+    >>> print(to_markdown("Count.\\n\\nParameters\\n----------\\nx, y : places,\\n    in words.\\n\\nSource: nobody."))
     Count.
     <BLANKLINE>
     **Parameters**
     <BLANKLINE>
     - `x, y`: places, in words.
     <BLANKLINE>
-    ```pycon
-    >>> count(1)
-    2
-    ```
+    Source: nobody.
     """
     given, made, i = docstring.splitlines(), Lines(), 0
     while i < len(given):

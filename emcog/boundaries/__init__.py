@@ -4,9 +4,9 @@ from emcog.boundaries.baselines import fixed, shuffled
 from emcog.boundaries.lengths import merge_short, split_long
 from emcog.boundaries.peaks import peaks
 from emcog.boundaries.proposals import PROPOSALS, Story, propose
-from emcog.boundaries.ranked import by_rank, take_ranked
+from emcog.boundaries.ranked import by_rank, place_apart, take_ranked
 from emcog.boundaries.refinement import refine
-from emcog.boundaries.threshold import running_scores, threshold
+from emcog.boundaries.threshold import running_scores, threshold, too_few
 from emcog.boundaries.units import nearest, sentence_characters, sentence_tokens, word_tokens
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "merge_short",
     "nearest",
     "peaks",
+    "place_apart",
     "propose",
     "refine",
     "running_scores",
@@ -26,5 +27,6 @@ __all__ = [
     "split_long",
     "take_ranked",
     "threshold",
+    "too_few",
     "word_tokens",
 ]

@@ -44,19 +44,22 @@ def running_prediction_distance(
     """
     check_choice("prediction", prediction, PREDICTIONS)
     check_choice("distance", distance, DISTANCES)
-    rows = check_features(array)
+    rows, exponent = scaled(check_features(array))
     if prediction == "window":
         expected = _window_mean(rows, int(check_number("window", window, low=1, integer=True)))
     else:
         expected = _exponential_mean(rows, check_number("half_life", half_life, above=0))
     signal = np.full(len(rows), np.nan)
     signal[1:] = _distance(rows[1:], expected, distance)
-    return signal
+    return np.ldexp(signal, exponent) if distance == "euclidean" else signal
 
 
 def check_features(array: Any) -> np.ndarray:
     """The series as float64 (n, features), or a DataError."""
-    rows = to_numpy(array)
+    try:
+        rows = to_numpy(array)
+    except ValueError:
+        raise DataError("the rows of features have different lengths: give numbers, (n, features), not empty") from None
     if rows.ndim == 1:
         rows = rows[:, None]
     if rows.ndim != 2 or rows.size == 0 or rows.dtype.kind not in "biuf":
@@ -67,6 +70,18 @@ def check_features(array: Any) -> np.ndarray:
         row = int(np.argwhere(~np.isfinite(rows))[0, 0])
         raise DataError(f"features have a NaN or infinite value in row {row}: fill or drop it first")
     return rows.astype(np.float64)
+
+
+def scaled(rows: np.ndarray) -> tuple[np.ndarray, int]:
+    """The series over a power of two (exactly), so that its largest number is below 1; and that power's exponent."""
+    exponent = int(np.frexp(np.abs(rows).max())[1])
+    return np.ldexp(rows, -exponent), exponent
+
+
+def _norms(rows: np.ndarray) -> np.ndarray:
+    """Length of each row, over a power of two of its own while numbers are squared."""
+    exponents = np.frexp(np.abs(rows).max(1))[1]
+    return np.ldexp(np.linalg.norm(np.ldexp(rows, -exponents[:, None]), axis=1), exponents)
 
 
 def _exponential_mean(rows: np.ndarray, half_life: float) -> np.ndarray:
@@ -90,9 +105,10 @@ def _window_mean(rows: np.ndarray, window: int) -> np.ndarray:
 
 def _distance(rows: np.ndarray, expected: np.ndarray, kind: str) -> np.ndarray:
     if kind == "euclidean":
-        return np.linalg.norm(rows - expected, axis=1)
+        return _norms(rows - expected)
     if kind == "correlation":
         rows, expected = rows - rows.mean(1, keepdims=True), expected - expected.mean(1, keepdims=True)
+    rows, expected = (np.ldexp(side, -np.frexp(np.abs(side).max(1))[1][:, None]) for side in (rows, expected))
     norms = np.linalg.norm(rows, axis=1) * np.linalg.norm(expected, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(norms > 0, 1 - (rows * expected).sum(1) / norms, np.nan)

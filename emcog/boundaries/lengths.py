@@ -1,6 +1,22 @@
 """Events that are neither too short nor too long."""
 
+from typing import Any
+
 import numpy as np
+
+from emcog.errors import OptionError
+from emcog.options import check_number
+
+
+def check_max_event(max_event: Any, min_event: int) -> int:
+    """The longest event as int, or an OptionError: what is longer must be splittable into two that are long enough."""
+    longest, least = int(check_number("max_event", max_event, low=1, integer=True)), 2 * min_event - 1
+    if longest < least:
+        raise OptionError(
+            f"max_event={longest} is too short for min_event={min_event}: a longer event is split into two that both "
+            f"have min_event; give max_event at least {least}, or a lower min_event"
+        )
+    return longest
 
 
 def merge_short(starts: np.ndarray, n: int, min_event: int) -> np.ndarray:

@@ -76,7 +76,7 @@ def _top(story: Story) -> np.ndarray:
 def _fixed(story: Story) -> np.ndarray:
     n_events = len(_as_told(story)) if story.n_events is None else story.n_events
     if n_events * story.min_event > len(story):
-        raise cannot_be_had(n_events, len(story) // story.min_event)
+        raise cannot_be_had(n_events, len(story) // story.min_event, len(story), story.min_event)
     return _kept(fixed(len(story), n_events), story)
 
 

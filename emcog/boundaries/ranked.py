@@ -38,7 +38,7 @@ def take_ranked(
         allowed = np.unique(places)
         room = _room(allowed, 0, n, min_event) + 1
         if room < n_events:
-            raise cannot_be_had(n_events, room)
+            raise cannot_be_had(n_events, room, n, min_event)
         taken = _take(places.tolist(), n_events, n, min_event, allowed)
     return np.array(taken[:-1], dtype=np.int64)
 
@@ -58,7 +58,7 @@ def place_apart(starts: np.ndarray, n: int, min_event: int, allowed: np.ndarray)
     allowed = allowed[(allowed >= min_event) & (allowed <= n - min_event)]
     room = _room(allowed, 0, n, min_event) + 1
     if room < len(starts):
-        raise cannot_be_had(len(starts), room)
+        raise cannot_be_had(len(starts), room, n, min_event)
     # The latest that each may be, so that those after it still have room: found from the right.
     latest, edge = [], n
     for _ in starts[1:]:
@@ -72,10 +72,12 @@ def place_apart(starts: np.ndarray, n: int, min_event: int, allowed: np.ndarray)
     return np.array(placed, dtype=np.int64)
 
 
-def cannot_be_had(n_events: int, room: int) -> OptionError:
+def cannot_be_had(n_events: int, room: int, n: int, min_event: int) -> OptionError:
     """The error that says how many events there is room for."""
+    length = f" of at least {min_event} tokens (min_event)" if min_event > 1 else ""
     return OptionError(
-        f"n_events={n_events} cannot be had: only {room} events fit this text with these settings; ask for fewer"
+        f"{n_events} events{length} cannot be had: with these settings only {room} fit the {n} tokens; ask for fewer "
+        f"events{' or shorter ones' if length else ''}"
     )
 
 

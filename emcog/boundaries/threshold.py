@@ -24,6 +24,9 @@ def running_scores(signal: np.ndarray, window: int = 512) -> np.ndarray:
     """
     signal = np.asarray(signal, dtype=np.float64)
     n = len(signal)
+    largest = np.abs(signal[np.isfinite(signal)]).max(initial=0)
+    if largest and not 1e-100 < largest < 1e100:  # squares would be infinite or 0; scores do not depend on the unit
+        signal = np.ldexp(signal, -np.frexp(largest)[1])
     scores = np.full(n, np.nan)
     window = min(window, max(n, 1))
     padded = np.concatenate([np.full(window, np.nan), signal])
@@ -59,3 +62,10 @@ def threshold(signal: np.ndarray, gamma: float = 1.0, window: int = 512) -> np.n
     with np.errstate(invalid="ignore"):
         found = np.flatnonzero(scores > gamma)
     return np.union1d([0], found).astype(np.int64)
+
+
+def too_few(signal: np.ndarray) -> str | None:
+    """Why the threshold finds nothing in a series that is too short for it; None in a longer one."""
+    if np.count_nonzero(~np.isnan(signal)) > MIN_SAMPLES:
+        return None
+    return f"no threshold could be formed: it needs {MIN_SAMPLES} values of the signal before a boundary"

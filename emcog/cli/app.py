@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except Exception as error:
             if debug:
                 traceback.print_exc()
-            return _report(error)
+            return _report(error, given)
         if status == INTERRUPTED:
             say("interrupted")
         return status if isinstance(status, int) else 0
@@ -102,14 +102,16 @@ def process() -> NoReturn:
     os._exit(status)
 
 
-def _report(error: Exception) -> int:
+def _report(error: Exception, given: Sequence[str]) -> int:
     if isinstance(error, EmcogError):
         say(f"error: {error}")
         return USAGE_ERROR
     if hasattr(error, "format_message"):  # a usage error of click's, of which typer may carry a copy of its own
         context = getattr(error, "ctx", None)
         where = context.command_path if context is not None else "emcog"
-        say(f"error: {error.format_message().rstrip('.')}; see {where} --help")
+        files = [name for name in given if name.startswith("-") and name != "-" and os.path.isfile(name)]
+        hint = f"; if the file {files[0]} is meant, write ./{files[0]}" if files else ""
+        say(f"error: {error.format_message().rstrip('.')}{hint}; see {where} --help")
         return USAGE_ERROR
     say(f"internal error: {type(error).__name__}: {error}; run it again with --debug and report what it shows")
     return FAILURE

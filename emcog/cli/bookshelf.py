@@ -72,6 +72,8 @@ class Shelf:
             found = [{key: kind(book[key]) for key, kind in ENTRY.items()} for book in books]
         except FileNotFoundError:
             return cls(folder, [])
+        except NotADirectoryError:
+            raise StorageError(f"{folder} is a file, and a memory is a folder: choose another name") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StorageError(
                 f"{path} is damaged or cannot be read ({error}): restore it from a copy, or choose another folder"

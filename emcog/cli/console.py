@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from emcog.excerpts import one_line
+from emcog.excerpts import escaped, one_line
 
 Progress = Callable[[int, int], None]
 _SECONDS_BETWEEN_LINES = 10.0
@@ -72,7 +72,8 @@ def show_list(names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def show_line(line: str) -> None:
     """A line on standard output, wrapped by the terminal only, so that paths can be copied."""
-    Console(highlight=False).print(line, markup=False, soft_wrap=True)
+    shown = "\n".join(escaped(part, limit=10_000) for part in line.split("\n"))
+    Console(highlight=False).print(shown, markup=False, soft_wrap=True)
 
 
 def show_json(value: object) -> None:

@@ -158,10 +158,14 @@ def _show(segmentation: "Segmentation", stem: str, files: list[Path]) -> None:
     else:
         where = [f"{a}-{b - 1}" for a, b in zip(events["start_word"], events["end_word"], strict=True)]
     surprise = ["" if value != value else f"{value:.1f}" for value in events["surprise"]]
-    columns = ["event", "time" if timed else "words", "tokens", "surprise", "begins"]
-    cells = zip(map(str, events["event"]), where, map(str, events["n_tokens"]), surprise, events["text"], strict=True)
+    coarser = [name for name in events.columns if name == "parent" or name.startswith("level_")]
+    columns = ["event", *coarser, "time" if timed else "words", "tokens", "surprise", "begins"]
+    holders = [map(str, events[name]) for name in coarser]
+    cells = zip(
+        map(str, events["event"]), *holders, where, map(str, events["n_tokens"]), surprise, events["text"], strict=True
+    )
     rows = few_enough(list(cells), more=files[0].name)
-    show_table(columns, rows, spare=("surprise", "tokens"))
+    show_table(columns, rows, spare=(*coarser[-1:], "surprise", "tokens"))
     plural = "" if len(events) == 1 else "s"
     show_line(f"\n{len(events):,} event{plural} in the {n_words:,} words of {stem}. Written:")
     for path in files:

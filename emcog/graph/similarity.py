@@ -150,6 +150,9 @@ def _as_float(array: Any) -> Any:
 
 
 def _unit(array: Any) -> Any:
+    # By its largest magnitude first: squares of very large or small numbers would be infinite or 0.
+    largest = abs(array).amax(-1, True) if is_tensor(array) else abs(array).max(-1, keepdims=True)
+    array = array / (largest + (largest == 0))
     norm = (array * array).sum(-1)[..., None] ** 0.5
     return array / (norm + (norm == 0))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from emcog.lm.load import LM, load_lm
 from emcog.lm.reading import Chunk, read_in_chunks
 from emcog.options import check_number
 from emcog.signals import SIGNALS, Predictions
-from emcog.transcript import Transcript
+from emcog.transcript import Transcript, as_transcript
 
 ROWS = 64
 """Distributions reduced at once; a few of them fit a processor's cache even for large vocabularies."""
@@ -46,7 +47,7 @@ class Listening:
 
 
 def listen(
-    transcript: Transcript | str | Sequence[int] | np.ndarray | torch.Tensor,
+    transcript: Transcript | str | Path | Sequence[int] | np.ndarray | torch.Tensor,
     lm: Any = None,
     n_local: int | None = None,
     n_init: int = 4,
@@ -60,7 +61,8 @@ def listen(
 
     Parameters
     ----------
-    transcript : a Transcript; a string; or token ids (1-D), which are read as they are: nothing is added.
+    transcript : a Transcript; a Path to read one from; the text itself as a str; or token ids (1-D), which are read as
+        they are: nothing is added.
     lm : an LM, or anything that `load_lm` takes; None is the embedded one.
     n_local : tokens of context that slide along with the text; default 1,024, or the model's limit if that is less.
         Models with rotary positions only; others are read in overlapping windows of the model's limit (or of n_local).
@@ -83,8 +85,8 @@ def listen(
     Source: surprisal and entropy are Shannon's; Bayesian surprise as in Kumar et al. (2023); the window with initial
     tokens that stay follows Xiao et al. (2024) and Fountas et al. (2025).
     """
+    text = as_transcript(transcript) if isinstance(transcript, str | Path) else transcript
     lm = load_lm(lm)
-    text = Transcript.from_text(transcript) if isinstance(transcript, str) else transcript
     if isinstance(text, Transcript):
         ids, char_start, char_end = lm.encode(text.text)
         bos = lm.bos_id

@@ -18,6 +18,7 @@ from emcog.lm.precision import compute_in_float32
 from emcog.options import check_choice
 
 EMBEDDED = Path(__file__).parent / "embedded"
+HUB_TIMEOUT_S = 4.0
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -137,6 +138,8 @@ def load_lm(
     if isinstance(name, nn.Module):
         check_causal(name.eval(), type(name).__name__)
         return LM(name, tokenizer, type(name).__name__)
+    if name == "":
+        raise ModelError("the model's name is empty: give a name or folder, or leave it out for the embedded one")
     where = find_device(device)
     kind = DTYPES[check_choice("dtype", dtype, ["auto", *DTYPES])] if dtype != "auto" else None
     kind = kind or (torch.bfloat16 if where.type == "cuda" else torch.float32)
@@ -175,18 +178,36 @@ def _from_hub(name: str, dtype: torch.dtype, trust_remote_code: bool) -> tuple[A
 
     if Path(name).is_dir() and not (Path(name) / "config.json").exists():
         raise ModelError(f"{name} holds no model: a folder with config.json and *.safetensors is needed")
+    shared: dict[str, Any] = {"trust_remote_code": trust_remote_code}
+    if not Path(name).is_dir() and not _hub_answers():
+        shared["local_files_only"] = True  # what is in the cache is there at once; the library would try for minutes
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            name, dtype=dtype, use_safetensors=True, trust_remote_code=trust_remote_code
-        )
-        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code)
+        model = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=True, **shared)
+        tokenizer = AutoTokenizer.from_pretrained(name, **shared)
     # What goes wrong here (no network, no such name, another kind of model, a damaged file) has no common class.
     except Exception as error:
+        reason = first_words(str(error), 300).rstrip(".")
+        if "local_files_only" in shared and isinstance(error, OSError):
+            reason = "no such folder, not whole in the cache, and the Hugging Face hub cannot be reached from here"
         raise ModelError(
-            f"cannot load {name!r} as a causal language model: {first_words(str(error), 300)}; "
-            "give a Hugging Face name, a folder with a model, or leave it out for the embedded one"
+            f"cannot load {name!r} as a causal language model: {reason}; give a Hugging Face name, a folder with a "
+            "model, or leave it out for the embedded one"
         ) from error
     return model, tokenizer
+
+
+def _hub_answers() -> bool:
+    """Whether the Hugging Face hub can be reached (and may be), found out in a few seconds."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    try:
+        get_session().head(constants.ENDPOINT, timeout=HUB_TIMEOUT_S)
+    except Exception:  # no network, no name, a proxy's refusal, as the HTTP library of the day calls them
+        return False
+    return True
 
 
 @torch.inference_mode()

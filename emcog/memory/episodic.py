@@ -257,9 +257,10 @@ class EpisodicLM:
             first = found.sentences()
             known = first[first >= start] - start + self.n_tokens + self.n_bos
             reader.given.keep_below(self.n_tokens + self.n_bos)
-            reader.given.extend(known)
+            reader.given.extend(known[known > self.n_bos])  # a BOS is part of the first event
         elif not isinstance(kind, str) and not len(reader.given):
-            reader.given.extend(np.array(kind) + self.n_bos)
+            given = np.array(kind, dtype=np.int64)
+            reader.given.extend(given[given > 0] + self.n_bos)
 
     def _feed(
         self, ids: np.ndarray, note: Callable[[int, int], None], progress: Progress, done: int, total: int

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,8 @@ def check_destination(folder: str | os.PathLike[str], stem: str, source: str | o
         nearest = next(p for p in [folder, *folder.absolute().parents] if p.exists())
         if not nearest.is_dir():
             raise StorageError(f"cannot write to {folder}: {nearest} is a file; choose another folder")
-        if not os.access(nearest, os.W_OK | os.X_OK):
-            raise StorageError(f"cannot write to {folder}: permission denied; choose another folder")
+        # Permissions do not say all (read-only and virtual file systems): what can be made can be made.
+        Path(tempfile.mkdtemp(prefix=".emcog_try-", dir=nearest)).rmdir()
         for suffix in (*SUFFIXES.values(), PICTURE, MANIFEST):
             path = folder / (stem + suffix)
             if source is not None and path.exists() and Path(source).exists() and path.samefile(source):

@@ -40,23 +40,51 @@ class OnlineRefiner:
 
     `push` is given to `listen` as its `on_keys`; `finish` returns the refined starts. Memory does not grow with the
     text: signals come from the tables that listening fills anyway, keys are let go as soon as no boundary needs them.
+    Proposals that come too soon are dropped before anything is refined, as where the whole signal is known.
+
+    `landing`, int array (n_tokens,), says where a boundary proposed at each token will be put; None: there.
     """
 
-    def __init__(self, lm: LM, settings: SegmentSettings):
-        self.settings = settings
+    def __init__(self, lm: LM, settings: SegmentSettings, landing: np.ndarray | None = None):
+        self.settings, self.landing = settings, landing
         self.refiner = _streaming(lm, settings)
         self.found: list[np.ndarray] = []
         self.before = np.empty(0)
-        self.known = 0
+        self.known = self.seen = 0  # tokens whose signal, whose keys are there
+        self.last = 0  # the latest proposal that was kept
+        self.held: list[int] = []  # kept, but perhaps too near to the end of the text
 
     def push(self, start: int, keys: torch.Tensor, signals: dict[str, np.ndarray]) -> None:
         """Take the keys from token `start` on, and the values of the signals that have become known."""
-        starts = self._propose(signals[self.settings.signal])
-        self.found.append(self.refiner.push(keys, starts, known=self.known))
+        self._keep(self._propose(signals[self.settings.signal]))
+        self.seen = start + keys.shape[2]
+        ready = self._ready()
+        self.found.append(self.refiner.push(keys, np.array(ready, dtype=np.int64), known=self._settled()))
 
     def finish(self) -> np.ndarray:
         """The refined starts of the whole text."""
         return np.concatenate([*self.found, self.refiner.finish()])
+
+    def _keep(self, starts: np.ndarray) -> None:
+        """Hold the proposals, where they will be put, that do not come too soon after the one before."""
+        landed = starts if self.landing is None else self.landing[starts]
+        for place in landed.tolist():
+            if place - self.last >= self.settings.min_event:
+                self.held.append(place)
+                self.last = place
+
+    def _ready(self) -> list[int]:
+        """Let go of those that are far enough from the end of the text, wherever that is."""
+        count = sum(place + self.settings.min_event <= self.seen for place in self.held)
+        ready, self.held = self.held[:count], self.held[count:]
+        return ready
+
+    def _settled(self) -> int:
+        """Before this token every proposal was made, put in its place, and let go."""
+        known = self.known
+        if self.landing is not None and known < len(self.landing):
+            known = int(self.landing[known])
+        return min(known, self.seen, *self.held[:1])
 
     def _propose(self, new: np.ndarray) -> np.ndarray:
         values = np.concatenate([self.before, new])
@@ -109,7 +137,7 @@ def best_segmentation(graph: BandedGraph, settings: SegmentSettings) -> np.ndarr
 
 def can_refine_online(settings: SegmentSettings) -> bool:
     """Whether what is to be refined follows from what was read so far, so that one pass over the text is enough."""
-    return settings.refine is not None and settings.propose == "threshold" and settings.n_events is None
+    return settings.refine is not None and settings.propose == "threshold" and settings.wanted is None
 
 
 def _streaming(lm: LM, settings: SegmentSettings) -> StreamingRefiner:

@@ -5,14 +5,18 @@ from typing import Any, NamedTuple
 
 from emcog.boundaries import PROPOSALS
 from emcog.boundaries.hierarchy import check_levels
+from emcog.boundaries.lengths import check_max_event
 from emcog.boundaries.refinement import REFINEMENTS
 from emcog.boundaries.threshold import MIN_SAMPLES
 from emcog.errors import OptionError
 from emcog.options import check_choice, check_number
+from emcog.segmentation import THRESHOLD_DECIDES
 from emcog.signals import SIGNALS
 
 SNAPS = ("word", "sentence")
 ALL_PROPOSALS = [*PROPOSALS, "optimal"]
+DISTANCE = 25
+"""Tokens between peaks, where no distance is given."""
 
 
 class Method(NamedTuple):
@@ -63,8 +67,11 @@ class SegmentSettings:
         check_choice("signal", self.signal, SIGNALS)
         check_choice("propose", self.propose, ALL_PROPOSALS)
         for name, allowed in (("refine", REFINEMENTS), ("snap", SNAPS)):
-            if getattr(self, name) is not None:
-                check_choice(name, getattr(self, name), allowed)
+            if (
+                getattr(self, name) is not None
+                and check_choice(name, getattr(self, name), (*allowed, "none")) == "none"
+            ):
+                object.__setattr__(self, name, None)
         # What is kept is what was checked: plain numbers, which JSON can hold, also where NumPy's were given.
         object.__setattr__(self, "gamma", check_number("gamma", self.gamma))
         for name, low in (("window", MIN_SAMPLES), ("min_event", 1), ("seed", 0)):
@@ -83,8 +90,7 @@ class SegmentSettings:
 
     def _check_together(self) -> None:
         if self.max_event is not None:
-            longest = check_number("max_event", self.max_event, low=2 * self.min_event - 1, integer=True)
-            object.__setattr__(self, "max_event", longest)
+            object.__setattr__(self, "max_event", check_max_event(self.max_event, self.min_event))
             if self.wanted is not None and self.propose != "optimal":
                 raise OptionError(
                     "max_event and n_events (or levels) cannot both hold: splitting long events changes their number"
@@ -95,6 +101,27 @@ class SegmentSettings:
             object.__setattr__(self, "penalty", check_number("penalty", self.penalty, low=0))
             if self.propose != "optimal" or self.wanted is not None:
                 raise OptionError("penalty is for propose='optimal' without n_events and levels: leave it out")
+        self._check_effect()
+
+    def _check_effect(self) -> None:
+        """Refuse options that would change nothing, where they differ from what they are by themselves."""
+        scored = self.uses_gamma or self.propose in ("threshold", "random")
+        for name, used, needed in (
+            ("gamma", self.uses_gamma, f"propose={', '.join(THRESHOLD_DECIDES)} without n_events and levels"),
+            ("window", scored, "propose=threshold, random, and without n_events peaks, fixed"),
+            ("distance", self.propose == "peaks", "propose=peaks"),
+            ("layers", self.needs_keys, "the graph of refine, levels or propose=optimal"),
+            ("heads", self.needs_keys, "the graph of refine, levels or propose=optimal"),
+        ):
+            if not used and getattr(self, name) != getattr(SegmentSettings, name):
+                raise OptionError(
+                    f"{name} has no effect with these settings: it is for {needed}; leave {name} (--{name}) out"
+                )
+
+    @property
+    def uses_gamma(self) -> bool:
+        """Whether the threshold decides how many boundaries are proposed."""
+        return self.propose in THRESHOLD_DECIDES and self.wanted is None
 
     @property
     def wanted(self) -> int | None:
@@ -121,7 +148,7 @@ def make_settings(method: str | None = None, **settings: Any) -> SegmentSettings
         chosen = METHODS[check_choice("method", method, METHODS)]
         for name in ("propose", "refine"):
             given, default = settings.get(name), getattr(SegmentSettings, name)
-            if given not in (None, default, getattr(chosen, name)):
+            if given not in (None, "none", default, getattr(chosen, name)):
                 raise OptionError(f"method={method!r} sets {name} itself: leave {name}={given!r} out")
             settings[name] = getattr(chosen, name)
     return SegmentSettings(**settings)
@@ -131,7 +158,10 @@ def _indices(name: str, values: Any) -> tuple[int, ...]:
     given = _listed(values)
     if not given:
         raise OptionError(f"{name} is empty: give at least one number")
-    return tuple(int(check_number(name, value, low=0, integer=True)) for value in given)
+    numbers = tuple(int(check_number(name, value, low=0, integer=True)) for value in given)
+    if twice := [number for number in numbers if numbers.count(number) > 1]:
+        raise OptionError(f"{name} names {twice[0]} more than once: give each number once")
+    return numbers
 
 
 def _listed(values: Any) -> list[Any]:

@@ -1,5 +1,6 @@
 """segment(): from a transcript to its events in one call."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -14,20 +15,24 @@ from emcog.boundaries import (
     Story,
     merge_short,
     nearest,
+    place_apart,
     propose,
     sentence_tokens,
     split_long,
+    too_few,
     word_tokens,
 )
 from emcog.boundaries.hierarchy import hierarchy
+from emcog.errors import OptionError
 from emcog.graph import BandedGraph
 from emcog.lm import LM, Listening, listen, load_lm
 from emcog.segmentation import Segmentation
 from emcog.segmenting import refining
 from emcog.segmenting.events import event_table
-from emcog.segmenting.settings import SegmentSettings, make_settings
-from emcog.transcript import Transcript, read_transcript
+from emcog.segmenting.settings import DISTANCE, SegmentSettings, make_settings
+from emcog.transcript import Transcript, as_transcript
 
+log = logging.getLogger("emcog")
 Progress = Callable[[int, int], None] | None
 
 
@@ -67,21 +72,23 @@ def segment(
         "optimal": the exact optimum of modularity in the key graph, events having at most `max_event` tokens (default
         512, or four times the mean length that n_events asks for, if that is more).
     gamma : threshold in standard deviations.
-    window : tokens, at least 32.
+    window : tokens, at least 32. Nothing is proposed before 32 values of the signal exist; the log says so of a text
+        that is too short.
     refine : "modularity" or "conductance" moves each proposed boundary to the seam of the key graph (Fountas et al.
         2025, Algorithm 1); None leaves it.
     n_events : exactly this many events: the gamma that gives them for "threshold", otherwise the best places.
-    min_event, max_event : tokens. Boundaries that come too soon are dropped; too long events are split where the signal
-        is highest.
+    min_event, max_event : tokens. Of proposals that come too soon after each other (once they are snapped) the first
+        stays; then they are refined, which keeps their number; too long events are split where the signal is highest.
     distance : tokens between peaks, default 25.
     snap : "word" or "sentence" moves every boundary to the nearest start of one; None leaves it at its token, which may
-        be inside a word. Snapping and refining can make boundaries meet; there are then fewer events.
+        be inside a word. Proposals that meet there are one. A refined boundary goes to the nearest start that leaves
+        all events long enough.
     seed : of everything random.
     method : a name in `emcog.segmenting.METHODS` (S, SM, SC, F, FM, FC, R, RM, RC, sentence, lexical, optimal), in
         place of `propose` and `refine`.
     layers, heads : whose keys make the graph; default the upper half of the layers, all heads.
     levels : numbers of events from coarse to fine, such as (5, 20). The finest are the events; the columns level_0, ...
-        and parent say which event of each coarser level holds them.
+        and parent say which event of each coarser level holds them. The finest are found as with n_events.
     penalty : of each event of the optimum, in modularity, where n_events is not given.
     progress : called as progress(tokens done, tokens in all) while listening.
 
@@ -91,7 +98,7 @@ def segment(
 
     Raises
     ------
-    OptionError, TranscriptError, ModelError
+    OptionError (also for an option that would have no effect), TranscriptError, ModelError
 
     Examples
     --------
@@ -105,12 +112,9 @@ def segment(
         min_event=min_event, max_event=max_event, distance=distance, snap=snap, seed=seed, layers=layers, heads=heads,
         levels=levels, penalty=penalty,
     )  # fmt: skip
-    if isinstance(transcript, str):
-        transcript = Transcript.from_text(transcript)
-    elif isinstance(transcript, Path):
-        transcript = read_transcript(transcript)
+    story = as_transcript(transcript)
     lm = load_lm(lm)
-    online = refining.OnlineRefiner(lm, settings) if refining.can_refine_online(settings) else None
+    online = _online(story, lm, settings) if refining.can_refine_online(settings) else None
     builder = refining.GraphBuilder(lm, settings) if settings.needs_graph else None
     takers = [taker.push for taker in (online, builder) if taker is not None]
 
@@ -118,76 +122,101 @@ def segment(
         for take in takers:
             take(*news)
 
-    listening = listen(transcript, lm, on_keys=on_keys if takers else None, progress=progress)
+    listening = listen(story, lm, on_keys=on_keys if takers else None, progress=progress)
+    if settings.uses_gamma and (reason := too_few(listening[settings.signal].to_numpy())):
+        log.info("%s: %s", story.name, reason)
     graph = None if builder is None else builder.graph
-    starts = _proposed(transcript, lm, listening, settings, graph, progress) if online is None else online.finish()
-    starts = _placed(transcript, listening, settings, starts)
+    places = _places(story, settings, listening["word_index"].to_numpy(), listening["char_end"].to_numpy())
+    if online is not None:
+        starts = online.finish()
+    else:
+        starts = _proposed(story, listening, settings, graph, places)
+        if settings.refine is not None:
+            starts = refining.refine_by_keys(story, lm, starts, settings, progress)
+    starts = _placed(listening, settings, starts, places)
     tree = None if settings.levels is None else hierarchy(graph, settings.levels, starts)
     starts = starts if tree is None else tree.levels[-1]
-    events = event_table(transcript, listening.tokens, starts, settings.signal, tree)
-    return Segmentation(events, listening.tokens, listening.words, _provenance(transcript, listening, settings, lm))
+    events = event_table(story, listening.tokens, starts, settings.signal, tree)
+    return Segmentation(events, listening.tokens, listening.words, _provenance(story, listening, settings, lm))
+
+
+def _online(transcript: Transcript, lm: LM, settings: SegmentSettings) -> refining.OnlineRefiner:
+    """The refiner for the time of listening, which must know beforehand where proposals will be put."""
+    if settings.snap is None:
+        return refining.OnlineRefiner(lm, settings)
+    _, char_start, char_end = lm.encode(transcript.text)
+    places = _places(transcript, settings, transcript.word_of_spans(char_start, char_end), char_end)
+    return refining.OnlineRefiner(lm, settings, None if places is None else nearest(places, len(char_end)))
 
 
 def _proposed(
     transcript: Transcript,
-    lm: LM,
     listening: Listening,
     settings: SegmentSettings,
     graph: BandedGraph | None,
-    progress: Progress,
+    places: np.ndarray | None,
 ) -> np.ndarray:
-    """Starts that are proposed once the whole signal is known, refined if they are to be."""
-    if graph is not None and settings.propose == "optimal":
-        starts = refining.best_segmentation(graph, settings)
-    else:
-        starts = propose(settings.propose, _story(transcript, listening, settings))
-    if settings.refine is not None:
-        starts = refining.refine_by_keys(transcript, lm, starts, settings, progress)
-    return starts
+    """Starts that are proposed once the whole signal is known: where they will be put, none coming too soon."""
+    n = len(listening)
+    landing = None if places is None else nearest(places, n)
+    try:
+        if graph is not None and settings.propose == "optimal":
+            starts = refining.best_segmentation(graph, settings)
+        else:
+            starts = propose(settings.propose, _story(transcript, listening, settings, landing))
+    except OptionError as error:
+        if settings.levels is None:
+            raise
+        raise OptionError(f"levels={','.join(map(str, settings.levels))}: {error}") from error
+    if landing is not None:
+        starts = np.union1d([0], landing[starts])
+    return merge_short(starts, n, settings.min_event)
 
 
-def _story(transcript: Transcript, listening: Listening, settings: SegmentSettings) -> Story:
+def _story(
+    transcript: Transcript, listening: Listening, settings: SegmentSettings, landing: np.ndarray | None
+) -> Story:
     tokens = listening.tokens
-    places = _places(transcript, listening, settings)
     owner = tokens["word_index"].to_numpy()
     return Story(
         signal=tokens[settings.signal].to_numpy(),
-        sentences=_sentences(transcript, listening) if settings.propose == "sentence" else np.array([0]),
+        sentences=sentence_tokens(transcript.text, tokens["char_end"].to_numpy())
+        if settings.propose == "sentence"
+        else np.array([0]),
         words=(transcript.words["word"].tolist(), np.searchsorted(owner, np.arange(len(transcript.words)))),
-        landing=None if places is None or settings.refine else nearest(places, len(tokens)),
+        landing=landing,
         gamma=settings.gamma,
         window=settings.window,
-        distance=settings.distance or 25,
+        distance=settings.distance or DISTANCE,
         n_events=settings.wanted,
         min_event=settings.min_event,
         seed=settings.seed,
     )
 
 
-def _placed(transcript: Transcript, listening: Listening, settings: SegmentSettings, starts: np.ndarray) -> np.ndarray:
-    """Starts moved to words or sentences, with events neither too short nor too long."""
+def _placed(
+    listening: Listening, settings: SegmentSettings, starts: np.ndarray, places: np.ndarray | None
+) -> np.ndarray:
+    """Starts at words or sentences also where refinement moved them, and no event too long."""
     n = len(listening)
-    places = _places(transcript, listening, settings)
-    if places is not None:
-        starts = np.union1d([0], nearest(places, n)[starts])
-    starts = merge_short(starts, n, settings.min_event)
+    if settings.refine is not None and places is not None:
+        # The proposals lie on such places, far enough from each other: so there is room for as many.
+        starts = place_apart(starts, n, settings.min_event, places)
     if settings.max_event is not None:
         signal = listening[settings.signal].to_numpy()
         starts = split_long(starts, n, settings.max_event, settings.min_event, signal, places)
     return starts
 
 
-def _places(transcript: Transcript, listening: Listening, settings: SegmentSettings) -> np.ndarray | None:
+def _places(
+    transcript: Transcript, settings: SegmentSettings, word_index: np.ndarray, char_end: np.ndarray
+) -> np.ndarray | None:
     """Tokens that a boundary may be moved to; None where it stays."""
     if settings.snap == "word":
-        return word_tokens(listening["word_index"].to_numpy())
+        return word_tokens(word_index)
     if settings.snap == "sentence":
-        return np.union1d([0], _sentences(transcript, listening))
+        return np.union1d([0], sentence_tokens(transcript.text, char_end))
     return None
-
-
-def _sentences(transcript: Transcript, listening: Listening) -> np.ndarray:
-    return sentence_tokens(transcript.text, listening["char_end"].to_numpy())
 
 
 def _provenance(transcript: Transcript, listening: Listening, settings: SegmentSettings, lm: LM) -> dict[str, Any]:

@@ -12,11 +12,10 @@ import pandas as pd
 
 import emcog
 from emcog import boundaries
-from emcog.boundaries import Story, merge_short, split_long
-from emcog.boundaries.features import check_features, running_prediction_distance
+from emcog.boundaries import Story, merge_short, split_long, too_few
+from emcog.boundaries.features import check_features, running_prediction_distance, scaled
 from emcog.boundaries.hierarchy import Hierarchy, hierarchy
 from emcog.boundaries.optimal import optimal
-from emcog.boundaries.threshold import MIN_SAMPLES
 from emcog.errors import DataError, OptionError
 from emcog.graph import BandedGraph, similarity
 from emcog.graph.similarity import to_numpy
@@ -171,7 +170,12 @@ def _check_times(times: Any, n: int) -> np.ndarray | None:
     """Onsets and, at the end, the offset of the last row: float64 (n + 1,); or a DataError."""
     if times is None:
         return None
-    onsets = to_numpy(times)
+    try:
+        onsets = to_numpy(times)
+    except ValueError:
+        raise DataError(
+            f"times are lists of different lengths: give one onset in seconds for each of {n} rows"
+        ) from None
     if onsets.shape != (n,) or onsets.dtype.kind not in "biuf":
         raise DataError(
             f"times have shape {onsets.shape} and type {onsets.dtype}: give one onset in seconds for each of {n} rows"
@@ -188,6 +192,7 @@ def _check_times(times: Any, n: int) -> np.ndarray | None:
 def _graph(rows: np.ndarray, settings: SeriesSettings) -> Any:
     """The graph of the rows, dense or banded."""
     n, kind = len(rows), settings.kind
+    rows, _ = scaled(rows)  # no score depends on it, and no product is infinite
     if kind == "correlation":
         if rows.shape[1] < 2:
             raise OptionError('kind="correlation" needs at least 2 features, the series has 1: use kind="dot"')
@@ -267,8 +272,8 @@ def _notes(signal: np.ndarray, onsets: np.ndarray | None, graph: Any, settings: 
     elif len(signal) == 1:
         notes.append("offset_s is NaN: one row has no step to tell how long it lasts")
     uses_scores = settings.propose in ("threshold", "fixed", "random", "peaks") and settings.wanted is None
-    if uses_scores and (~np.isnan(signal)).sum() <= MIN_SAMPLES:
-        notes.append(f"no threshold could be formed: it needs {MIN_SAMPLES} values of the signal before a boundary")
+    if uses_scores and (reason := too_few(signal)):
+        notes.append(reason)
     if graph is not None:
         weights = graph.lower if isinstance(graph, BandedGraph) else graph
         if not remove_negative(weights, settings.negative).sum() > 0:

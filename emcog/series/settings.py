@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from emcog.boundaries.features import DISTANCES, PREDICTIONS
 from emcog.boundaries.hierarchy import check_levels
+from emcog.boundaries.lengths import check_max_event
 from emcog.boundaries.refinement import REFINEMENTS
 from emcog.boundaries.threshold import MIN_SAMPLES
 from emcog.errors import OptionError
@@ -60,8 +61,7 @@ class SeriesSettings:
 
     def _check_together(self) -> None:
         if self.max_event is not None:
-            longest = check_number("max_event", self.max_event, low=2 * self.min_event - 1, integer=True)
-            object.__setattr__(self, "max_event", longest)
+            object.__setattr__(self, "max_event", check_max_event(self.max_event, self.min_event))
             if self.wanted is not None and self.propose != "optimal":
                 raise OptionError(
                     "max_event cannot hold beside n_events or levels: splitting long events changes their number"

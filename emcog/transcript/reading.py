@@ -1,17 +1,18 @@
 """read_transcript: one door for every format."""
 
 import hashlib
-from pathlib import Path
+import os
+from pathlib import Path, PurePath
 
 import pandas as pd
 
 from emcog.errors import EmcogError, OptionError, TranscriptError
+from emcog.excerpts import escaped, quoted
 from emcog.options import check_choice
 from emcog.transcript.recognise import SUFFIXES, recognise, sniff
 from emcog.transcript.registry import FORMATS
 from emcog.transcript.source import Source, WrongFormatError, decode, read_bytes
 from emcog.transcript.transcript import Transcript, check_text
-from emcog.transcript.words import one_line
 
 
 def read_transcript(
@@ -41,8 +42,9 @@ def read_transcript(
 
     Returns
     -------
-    Transcript. Plain text is kept as it is, but for a byte order mark and that every line end is a line feed; the
-    text of Markdown is its prose; that of a format with times is its words joined by single spaces.
+    Transcript. Plain text is kept as it is, but for a byte order mark, white space before its first word and behind
+    its last, and that every line end is a line feed; the text of Markdown is its prose; that of a format with times is
+    its words joined by single spaces.
 
     Raises
     ------
@@ -79,6 +81,41 @@ def read_transcript(
     return Transcript(text, words, name, chosen, hashlib.sha256(data).hexdigest())
 
 
+def as_transcript(given: object) -> Transcript:
+    """The Transcript itself, the one to be read from a Path, or that of a text given as a str.
+
+    Raises
+    ------
+    TranscriptError: none of these; a str that is the name of a file rather than a text; or as in `read_transcript`.
+    """
+    if isinstance(given, Transcript):
+        return given
+    if isinstance(given, os.PathLike):
+        return read_transcript(Path(given))
+    if not isinstance(given, str):
+        raise TranscriptError(
+            f"a transcript must be a Transcript, a Path to read one from or the text itself as a str, got "
+            f"{type(given).__name__}: give read_transcript(path), or join words to one text"
+        )
+    if names_a_file(given):
+        raise TranscriptError(
+            f"{quoted(given, 120)} is a file's name, not a story: give Path({given!r}) or read_transcript({given!r})"
+        )
+    return Transcript.from_text(given)
+
+
+def names_a_file(text: str) -> bool:
+    """True if a text is the name of a file that is there, or looks like the name of a transcript."""
+    if not text or len(text.splitlines()) != 1 or text.splitlines()[0] != text:
+        return False
+    try:
+        if os.path.isfile(text):
+            return True
+    except ValueError:  # a NUL character
+        return False
+    return not any(c.isspace() for c in text) and PurePath(text).suffix.lower() in SUFFIXES
+
+
 def check_options(label: str, chosen: str, options: dict[str, str | None]) -> None:
     """Raise an OptionError for an option that the format does not have."""
     for option, value in options.items():
@@ -106,7 +143,7 @@ def parse(source: Source, chosen: str) -> tuple[str, pd.DataFrame]:
         raise
     except Exception as error:
         raise source.error(
-            f"cannot be read as {chosen} ({type(error).__name__}: {one_line(error, 120)}): check the file, or name "
+            f"cannot be read as {chosen} ({type(error).__name__}: {escaped(error, 120)}): check the file, or name "
             "its format (--from)"
         ) from error
     return text, words

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emcog.errors import OptionError, TranscriptError
-from emcog.transcript.words import one_line
+from emcog.excerpts import escaped
 
 BOMS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF8, "utf-8"),
@@ -63,7 +63,7 @@ class Source:
 
     def error(self, message: str) -> TranscriptError:
         """Make the one-line error that names this file."""
-        return TranscriptError(one_line(f"{self.label}: {message}"))
+        return TranscriptError(escaped(f"{self.label}: {message}"))
 
 
 class WrongFormatError(TranscriptError):
@@ -72,7 +72,7 @@ class WrongFormatError(TranscriptError):
 
 def wrong_format(source: Source, message: str) -> WrongFormatError:
     """Make the error of a reader that finds a file of another format."""
-    return WrongFormatError(one_line(f"{source.label}: {message}"))
+    return WrongFormatError(escaped(f"{source.label}: {message}"))
 
 
 def read_bytes(path: str | Path) -> tuple[bytes, str, str]:
@@ -87,7 +87,9 @@ def read_bytes(path: str | Path) -> tuple[bytes, str, str]:
         stream = getattr(sys.stdin, "buffer", None)
         data = stream.read() if stream is not None else sys.stdin.read().encode("utf-8", "surrogatepass")
     else:
-        label, name = one_line(path), Path(path).stem
+        if str(path) == "":
+            raise TranscriptError("the transcript's path is empty: name a file, or give - for standard input")
+        label, name = escaped(path), Path(path).stem
         try:
             data = Path(path).read_bytes()
         except FileNotFoundError:
@@ -96,7 +98,7 @@ def read_bytes(path: str | Path) -> tuple[bytes, str, str]:
             raise TranscriptError(f"{label}: a folder, not a file: name one transcript in it") from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise TranscriptError(one_line(f"{label}: cannot be read: {reason}")) from None
+            raise TranscriptError(escaped(f"{label}: cannot be read: {reason}")) from None
     if not data:
         raise TranscriptError(f"{label}: the file is empty: give a transcript with at least one word")
     return data, label, name
@@ -120,7 +122,7 @@ def decode(data: bytes, label: str, encoding: str | None = None) -> str:
         text = data.decode(encoding) if encoding else data[len(mark) :].decode(found)
     except LookupError:
         message = f"{label}: unknown encoding {encoding!r}: try utf-8, latin-1 or cp1252"
-        raise OptionError(one_line(message)) from None
+        raise OptionError(escaped(message)) from None
     except (UnicodeError, ValueError) as error:
         shift = 0 if encoding else len(mark)
         raise TranscriptError(undecodable(data, label, encoding or found, error, shift)) from None
@@ -137,7 +139,7 @@ def decode(data: bytes, label: str, encoding: str | None = None) -> str:
 def undecodable(data: bytes, label: str, encoding: str, error: Exception, shift: int) -> str:
     """Say which byte of a file is not in its encoding, and which encoding to try."""
     if not isinstance(error, UnicodeDecodeError):
-        return one_line(f"{label}: cannot be decoded as {encoding}: {error}")
+        return escaped(f"{label}: cannot be decoded as {encoding}: {error}")
     offset = error.start + shift
     head = f"{label}: byte 0x{data[offset]:02x} at offset {offset} is not {encoding}"
     if b"\0" in data and encoding == "utf-8":

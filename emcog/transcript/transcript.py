@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from emcog.errors import DataError, TranscriptError
-from emcog.transcript.words import LONE_SURROGATE, one_line, untimed_words
+from emcog.excerpts import escaped
+from emcog.transcript.words import LONE_SURROGATE, untimed_words
 
 WORD_COLUMNS = ("word", "char_start", "char_end", "onset_s", "offset_s", "speaker", "interpolated")
 """Columns of `Transcript.words`, in order."""
@@ -66,7 +67,7 @@ class Transcript:
         """
         if not isinstance(text, str):
             raise TranscriptError(f"a text must be a str, got {type(text).__name__}: decode bytes first")
-        check_text(text, one_line(name))
+        check_text(text, escaped(name))
         return cls(text, untimed_words(text), name, "text", hashlib.sha256(text.encode()).hexdigest())
 
     @property
@@ -118,7 +119,7 @@ class Transcript:
     def __repr__(self) -> str:
         count = len(self.words)
         times = f"{self.duration_s:.1f} s" if self.has_times else "no times"
-        opening = one_line(" ".join(self.words["word"].iloc[:8]), limit=50)
+        opening = escaped(" ".join(self.words["word"].iloc[:8]), limit=50)
         return f"<Transcript {self.name!r} ({self.format}): {count} word{'s' * (count != 1)}, {times}: {opening!r}>"
 
 

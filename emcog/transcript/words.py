@@ -8,19 +8,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 WORD = re.compile(r"\S+")
+LEADING = re.compile(r"[\s\ufeff]+")
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-
-def one_line(value: object, limit: int = 400) -> str:
-    """Show `value` on one line: control characters, line ends and lone surrogates escaped, cut at `limit`."""
-    text = UNPRINTABLE.sub(lambda found: found.group().encode("unicode_escape").decode(), str(value))
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def quoted(value: object, limit: int = 40) -> str:
-    """Quote a piece of input for an error message."""
-    return f"'{one_line(value, limit)}'"
 
 
 def word_frame(
@@ -45,6 +34,12 @@ def word_frame(
             "interpolated": np.broadcast_to(np.asarray(interpolated, dtype=bool), n).copy(),
         }
     )
+
+
+def without_margins(text: str) -> str:
+    """A text without the white space (and byte order marks) before its first word, and that behind its last."""
+    found = LEADING.match(text)
+    return text[found.end() if found else 0 :].rstrip()
 
 
 def untimed_words(text: str) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers.utils.logging import disable_progress_bar
 
 from emcog.cli import main
 from emcog.lm import load_lm
@@ -52,6 +53,12 @@ def read_once(model, story, tmp_path_factory):
     folder = tmp_path_factory.mktemp("read") / "memory"
     assert main(["read", str(story), "--memory", str(folder), "--model", str(model), *SMALL, "--quiet"]) == 0
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_bars():
+    """As in a process of its own, where the command sees to it before transformers is imported."""
+    disable_progress_bar()
 
 
 @pytest.fixture
@@ -111,7 +118,7 @@ def test_killed_again_and_again_it_goes_on_and_ends_up_the_same(run, command, pr
     moments = [
         lambda before: (folder / "books.json").exists(),  # before anything was saved
         lambda before: any(folder.glob("layer-*")),  # in the first saving
-        *[lambda before: saved_tokens(folder) > before] * 3,  # after a saving
+        *[lambda before: saved_tokens(folder) > before] * 2,  # after a saving
     ]
     saved = [0]
     for moment in moments:

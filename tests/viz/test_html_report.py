@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 
 from emcog.errors import DataError, OptionError, StorageError
 from emcog.viz import ReportMethod, ReportPeople, html_report, save_report
+from emcog.viz.report.payload import as_json, payload
 from emcog.viz.report.results import number
 
-COLUMNS = ("analysis", "dataset", "story", "model", "method", "metric", "variant", "unit", "bin", "tolerance", "estimate",
-           "ci_low", "ci_high", "ceiling", "null_model", "null_mean", "null_sd", "z", "p", "p_bh", "n", "n_null", "seed",
-           "note")  # fmt: skip
+COLUMNS = (
+    "analysis dataset story model method metric variant unit bin tolerance estimate ci_low ci_high ceiling null_model "
+    "null_mean null_sd z p p_bh n n_null seed note"
+).split()
 
 
 def result(**given):
@@ -117,7 +119,7 @@ def test_whatever_the_text_and_wherever_the_cuts_nothing_is_lost(make_segmentati
     events = pd.DataFrame({c: np.zeros(k) for c in s.events.columns}).assign(
         start_token=range(k), end_token=range(1, k + 1), text=tokens["text"]
     )
-    data = data_of(html_report([ReportMethod("S", events, tokens, s.words, {})], title="x"))
+    data = json.loads(as_json(payload([ReportMethod("S", events, tokens, s.words)], [], None, {}, "x")))
     whole = "".join(data["gaps"].get(str(i), " " if i else "") + word for i, word in enumerate(data["words"]))
     assert whole + data["gaps"].get(str(len(data["words"])), "") == text
     assert "".join("".join(shown_events(data)).split()) == "".join(text.split())

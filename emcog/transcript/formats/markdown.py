@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from emcog.transcript.source import Source
-from emcog.transcript.words import untimed_words
+from emcog.transcript.words import untimed_words, without_margins
 
 FRONT_MATTER = re.compile(
     r"\A(?:---[^\S\n]*\n.*?\n(?:---|\.\.\.)|\+\+\+[^\S\n]*\n.*?\n\+\+\+)[^\S\n]*(?:\n|\Z)",  # YAML, TOML
@@ -28,7 +28,7 @@ def read_markdown(source: Source) -> tuple[str, pd.DataFrame]:
     parser = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).enable(["table", "strikethrough"]).disable("code")
     body = FRONT_MATTER.sub("", source.content, count=1)
     blocks = [block.strip() for block in _blocks(parser.parse(body))]
-    text = "\n\n".join(block for block in blocks if block)
+    text = without_margins("\n\n".join(block for block in blocks if block))
     return text, untimed_words(text)
 
 

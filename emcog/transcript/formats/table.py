@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from emcog.excerpts import quoted
 from emcog.transcript.source import Source, wrong_format
-from emcog.transcript.words import check_times, quoted, timed_words
+from emcog.transcript.words import check_times, timed_words
 
 DELIMITERS = (",", "\t", ";")
 UNITS = {

@@ -3,9 +3,10 @@
 import pandas as pd
 
 from emcog.transcript.source import Source
-from emcog.transcript.words import untimed_words
+from emcog.transcript.words import untimed_words, without_margins
 
 
 def read_text(source: Source) -> tuple[str, pd.DataFrame]:
-    """Text as it is, and its words."""
-    return source.content, untimed_words(source.content)
+    """Text as it is, but for white space at both ends (a file's last line feed is no part of a story); its words."""
+    text = without_margins(source.content)
+    return text, untimed_words(text)

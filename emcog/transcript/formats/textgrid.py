@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from emcog.excerpts import quoted
 from emcog.transcript.source import Source, wrong_format
-from emcog.transcript.words import check_times, quoted, timed_words
+from emcog.transcript.words import check_times, timed_words
 
 TOKEN = re.compile(
     r'(?<!\S)(?:![^\n]*|"(?P<string>[^"]*(?:""[^"]*)*)"|(?P<flag><[a-z]+>)'

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from emcog.excerpts import quoted
 from emcog.transcript.source import Source, wrong_format
-from emcog.transcript.words import LONE_SURROGATE, check_times, quoted, timed_words
+from emcog.transcript.words import LONE_SURROGATE, check_times, timed_words
 
 LEADING_SPACE = 0.5  # share of words written with the space before them from which on that space means something
 

@@ -29,7 +29,7 @@ function followScroll() {
     const seen = wordsInView();
     if (!seen) return;
     moveView(seen);
-    if (state.word < seen[0] || state.word > seen[1]) setWord(state.word < seen[0] ? seen[0] : seen[1], false);
+    if ((state.word < seen[0] || state.word > seen[1]) && !onScreen(state.word)) setWord(state.word < seen[0] ? seen[0] : seen[1], false);
   });
 }
 
@@ -68,6 +68,8 @@ function drawSwitches() {
   element("scale").replaceChildren(`${plain(state.signal)} ${number(low, 0)}`, steps, `${number(high, 1)} ${unit} and more`);
   element("scale").ariaLabel = `Shading: ${plain(state.signal)}, from ${number(low, 0)} to ${number(high, 1)} ${unit} and more, darker is higher`;
 }
+
+timeline.setAttribute("aria-valuemax", wordCount);
 
 function chooseMethod(index) {
   state.method = index;

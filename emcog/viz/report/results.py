@@ -24,7 +24,8 @@ def results_section(results: pd.DataFrame, meanings: Mapping[str, str]) -> str:
     tables = [_table(str(name), part, meanings) for name, part in results.groupby("dataset", sort=False)]
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in dict.fromkeys(_notes(results)))
     return (
-        '<section id="statistics" aria-labelledby="statistics-title"><h2 id="statistics-title">Agreement with people</h2>'
+        '<section id="statistics" aria-labelledby="statistics-title">'
+        '<h2 id="statistics-title">Agreement with people</h2>'
         f"{_LEGEND}{''.join(tables) or '<p>There is nothing to compare.</p>'}"
         f'<ul class="notes">{notes}</ul></section>'
     )

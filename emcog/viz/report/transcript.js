@@ -138,8 +138,10 @@ function firstNot(test, chunk) {
 }
 
 function showWord(word) {
-  const span = spans[word];
-  const box = span.getBoundingClientRect();
-  const top = element("bar").getBoundingClientRect().bottom;
-  if (box.top < top + 24 || box.bottom > window.innerHeight - 48) span.scrollIntoView({ block: "center", behavior: "instant" });
+  if (!onScreen(word, 24)) spans[word].scrollIntoView({ block: "center", behavior: "instant" });
+}
+
+function onScreen(word, spare = -2) {
+  const box = spans[word].getBoundingClientRect();
+  return box.top >= element("bar").getBoundingClientRect().bottom + spare && box.bottom <= window.innerHeight - spare;
 }

@@ -1,0 +1,97 @@
+"""How far is each method's segmentation from people's, beside chance and beside people's distance from each other?
+
+    python analyses/human_distance.py [--model NAME] [--data NAME] [--seed 0] [--quick] [--force] [--out FOLDER]
+
+Wasserstein distance between boundary positions, as a share of the story (Fountas et al. 2025, figure 4B), with F1 and
+the share of people's boundaries that are matched, which say what the distance does not. Every method has as many events
+as people; S with gamma 1, the paper's setting, is shown too. Where observers are known, each against the others is the
+ceiling; the films have observers and no text, and give the people's rows alone.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from emcog.errors import DataError
+from emcog.human import load_dataset
+from emcog.reproduce import Setting
+from emcog.stats import AgreementSettings
+from emcog.stats.agreement import MEASURES, Partitions
+from emcog.stats.agreement.ceiling import ceiling
+from emcog.stats.comparing import compare_rows, measures_of
+from emcog.stats.nulls import against, draws
+from emcog.stats.resampling import interval, weights
+
+METHODS = ("F", "FM", "FC", "R", "S", "SM", "SC", "sentence", "lexical", "optimal")
+METRICS = ("wasserstein", "f1", "matched", "boundary_density")
+BIN_S = 1.0
+
+
+def run(
+    model: str | None = None,
+    data: Sequence[str] | None = None,
+    seed: int = 0,
+    quick: bool = False,
+    tell: Any = None,
+    cache: Path | None = None,
+) -> pd.DataFrame:
+    """The report, with the columns of `emcog.stats.COLUMNS`."""
+    setting = Setting(model, data, seed, quick, tell, cache)
+    n_null = 500 if quick else 10_000
+    rows: list[dict[str, Any]] = []
+    for story in setting.stories():
+        heard, crowd = setting.hear(story), story.crowd()
+        count = len(crowd.starts) + 1
+        made = {m: heard.starts(m, count, snap=True, seed=seed) for m in METHODS if heard.can(m)}
+        made["S, gamma 1"] = heard.starts("S", snap=True)
+        chosen, _ = measures_of(METRICS, crowd)
+        ceilings = {(m.name, v): ceiling(m, crowd, story.settings, v).mean for m, v in chosen}
+        for number, (method, starts) in enumerate(made.items()):
+            found = compare_rows(heard.first_words(starts), crowd, metrics=METRICS, settings=story.settings,
+                                 null="circular_shift", n_null=n_null, seed=seed, ceilings=ceilings)  # fmt: skip
+            rows += [{"analysis": "agreement", "method": method, **setting.about(story)} | row for row in found]
+            setting.tell(f"{story.name}, methods compared", number + 1, len(made))
+    if data is None:
+        rows += _films(setting, n_null)
+    return setting.report("human_distance", rows)
+
+
+def _films(setting: Setting, n_null: int) -> list[dict[str, Any]]:
+    """People against each other in two films without words: each observer against the others' consensus."""
+    try:
+        films = load_dataset("films").annotations
+    except DataError as error:
+        setting.missing.append(f"films: {error}")
+        return []
+    rows: list[dict[str, Any]] = []
+    settings = AgreementSettings(tolerance=2.0, tolerance_unit="s")
+    for film in films:
+        crowd = films[film].crowd(bin_s=BIN_S)
+        for name, variant in (("wasserstein", "share"), ("f1", next(iter(MEASURES["f1"].variants)))):
+            measure = MEASURES[name]
+            values = ceiling(measure, crowd, settings, variant).values
+            there = values[~np.isnan(values)]
+            chance = np.nanmean([
+                measure.score_many(
+                    Partitions.of(draws(np.flatnonzero(crowd.marked[i]), crowd.n_units, "circular_shift",
+                                        min(n_null, 500), setting.seed + i), crowd.n_units),
+                    crowd.without(i), settings, variant)
+                for i in np.flatnonzero(~np.isnan(values))], axis=0)  # fmt: skip
+            low, high = interval(weights(len(there), 2000, setting.seed) @ there / len(there))
+            rows.append({"analysis": "agreement", "dataset": "films", "story": film, "model": "", "metric": name,
+                         "method": "people, one against the others", "variant": variant, "bin": BIN_S,
+                         "unit": measure.unit_of(crowd, variant), "tolerance": 2.0 if measure.tolerant else None,
+                         "estimate": float(there.mean()), "ci_low": low, "ci_high": high, "seed": setting.seed,
+                         "null_model": "circular_shift", "n": len(there), "note": "n: observers; tolerance in s"}
+                        | against(float(there.mean()), chance))  # fmt: skip
+    return rows
+
+
+if __name__ == "__main__":
+    from emcog.cli.scripts import analysis
+
+    sys.exit(analysis("human_distance", __doc__))

@@ -1,0 +1,99 @@
+"""Which signal predicts people's boundaries, and which their reading times: surprisal, entropy or Bayesian surprise?
+
+    python analyses/predictors.py [--model NAME] [--data NAME] [--seed 0] [--quick] [--force] [--out FOLDER]
+
+Boundaries: logistic regression of people's boundaries on each signal alone, of the word and of the one before it,
+beside the length of the word, the end of a sentence and the words since the last boundary; held-out log-likelihood
+against these controls alone; p of the slopes from moving the signal around the story (Kumar et al. 2023 ask the same
+with GPT-2). Reading times: Natural Stories, the same three signals beside length and frequency.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import emcog
+from emcog.errors import DataError
+from emcog.human import load_dataset
+from emcog.reproduce import Heard, Setting, Stimulus
+from emcog.reproduce.reports import records
+from emcog.stats import reading_times, regress
+
+SIGNALS = ("surprisal", "entropy", "bayesian_surprise")
+CONTROLS = ("length", "sentence_end", "since_boundary")
+QUICK_STORIES = 1
+BLANK_SCREEN = (231, 232)
+"""Words of Natural Stories' story 3 that are slow because of a blank screen (the data's README)."""
+
+
+def run(
+    model: str | None = None,
+    data: Sequence[str] | None = None,
+    seed: int = 0,
+    quick: bool = False,
+    tell: Any = None,
+    cache: Path | None = None,
+) -> pd.DataFrame:
+    """The report, with the columns of `emcog.stats.COLUMNS`."""
+    setting = Setting(model, data, seed, quick, tell, cache)
+    rows: list[dict[str, Any]] = []
+    for story in setting.stories():
+        rows += _boundaries(story, setting.hear(story), setting)
+    if data is None:
+        rows += _reading(setting)
+    return setting.report("predictors", rows)
+
+
+def _boundaries(story: Stimulus, heard: Heard, setting: Setting) -> list[dict[str, Any]]:
+    crowd = story.crowd()
+    table = heard.words[["word", *SIGNALS]].assign(story=story.name, boundary=crowd.consensus.astype(int))
+    rows: list[dict[str, Any]] = []
+    for done, chosen in enumerate([*[[name] for name in SIGNALS], list(SIGNALS)]):
+        together = len(chosen) > 1
+        try:
+            found = regress(table, "boundary", chosen, controls=CONTROLS, lags=1, n_null=999 if setting.quick else 9999,
+                            n_boot=500 if setting.quick else 2000, seed=setting.seed, dataset=story.dataset)  # fmt: skip
+        except (DataError, np.linalg.LinAlgError) as error:
+            setting.missing.append(f"{story.name}, {', '.join(chosen)}: {error}")
+            continue
+        rows += [row | {"analysis": "boundaries, together" if together else "boundaries"} for row in records(found)]
+        setting.tell(f"{story.name}, regressions", done + 1, len(SIGNALS) + 1)
+    return rows
+
+
+def _reading(setting: Setting) -> list[dict[str, Any]]:
+    """Reading times of Natural Stories on each signal."""
+    try:
+        table = load_dataset("natural_stories").tables["words"].copy()
+    except DataError as error:
+        setting.missing.append(f"natural_stories: {error}")
+        return []
+    if "mean_rt_ms" not in table or "log_freq" not in table:
+        setting.missing.append("natural_stories: no reading times or frequencies among these files")
+        return []
+    stories = sorted(table["story"].unique())[: QUICK_STORIES if setting.quick else None]
+    if setting.quick:
+        setting.missing.append(f"natural_stories: {QUICK_STORIES} of its stories only, by the quick settings")
+    table = table[table["story"].isin(stories)].reset_index(drop=True)
+    heard = []
+    for number, (name, words) in enumerate(table.groupby("story", sort=False)):
+        text = emcog.Transcript.from_text(" ".join(words["word"].astype(str)), f"natural_stories-{name}")
+        heard.append(setting.hear(Stimulus("natural_stories", text.name, text)).words[list(SIGNALS)])
+        setting.tell("natural stories", number + 1, len(stories))
+    table[list(SIGNALS)] = np.concatenate([one.to_numpy() for one in heard])
+    last = table.groupby("story")["position"].transform("max") == table["position"]
+    blank = (table["story"] == 3) & table["position"].isin(BLANK_SCREEN)
+    table.loc[last | blank, "mean_rt_ms"] = np.nan
+    found = reading_times(table, list(SIGNALS), rt="mean_rt_ms", controls=["length", "log_freq"], seed=setting.seed,
+                          n_null=99 if setting.quick else 1000, dataset="natural_stories")  # fmt: skip
+    return records(found)
+
+
+if __name__ == "__main__":
+    from emcog.cli.scripts import analysis
+
+    sys.exit(analysis("predictors", __doc__))

@@ -1,0 +1,67 @@
+"""emcog reproduce: the paper's analyses and figures again."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emcog.cli.console import say, show_json, show_line
+from emcog.cli.scripts import find_shared_data, steps
+
+EXAMPLE = "Example:\n\nemcog reproduce cohesion segmentation\n\nEverything, with full settings:\n\nemcog reproduce --full"
+
+
+def reproduce(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Analyses or figures; all where none is named.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Name or folder; default: the embedded LM.")] = None,
+    data: Annotated[
+        list[str] | None, typer.Option(help="demo, kumar2023, sherlock, book; repeatable.", metavar="NAME")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="All data, all draws; hours on a CPU.", metavar="")] = False,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Also reports that are there.", metavar="")] = False,
+    results: Annotated[Path, typer.Option(help="Folder of the reports.", metavar="FOLDER")] = Path("results"),
+    out: Annotated[Path, typer.Option("--out", help="Folder of the figures.", metavar="FOLDER")] = Path("figures/out"),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.", metavar="")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Errors only.", metavar="")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="After an error, show where it arose.", metavar="")] = False,
+) -> None:
+    """Run the paper's analyses that are missing, draw their figures, and say what came out in SUMMARY.md."""
+    from emcog.errors import DataError
+    from emcog.files import write_files
+    from emcog.options import check_choice
+    from emcog.reproduce import ANALYSES, FIGURES, draw, make_report, read_report, summary_page
+
+    known = list(dict.fromkeys([*ANALYSES, *FIGURES]))
+    wanted = [check_choice("analysis or figure", name, known) for name in names or known]
+    analyses = [name for name in ANALYSES if name in wanted or name in {FIGURES[f].report for f in wanted if f in FIGURES}]
+    figures = [name for name in FIGURES if name in wanted or FIGURES[name].report in wanted]
+    find_shared_data()
+    drawn: list[str] = []
+    failed: dict[str, str] = {}
+    for name in analyses:
+        try:
+            with steps(quiet) as tell:
+                made = make_report(name, results, model=model, data=data, seed=seed, quick=not full, force=force,
+                                   tell=tell)  # fmt: skip
+            if not quiet:
+                said = "made" if made else "was there already"
+                say(f"{name}: report {said}")
+                for line in read_report(results / name).attrs["provenance"]["missing"] if made else []:
+                    say(f"{name}: not there: {line}")
+        except DataError as error:  # what is missing is named, and the others are made
+            failed[name] = str(error)
+            say(f"{name}: no report: {error}")
+    for name in figures:
+        try:
+            drawn += [str(path) for path in draw(name, results, out)]
+        except DataError as error:
+            failed.setdefault(name, str(error))
+            say(f"{name}: no figure: {error}")
+    (page,) = write_files(results, {"SUMMARY.md": summary_page(results).encode()})
+    if as_json:
+        show_json({"summary": str(page), "files": drawn, "missing": failed})
+    elif not quiet:
+        show_line(f"{page}; {len(drawn) // 3} figures in {out}" + (f"; without {', '.join(failed)}" if failed else ""))

@@ -1,0 +1,94 @@
+"""What the memory analyses share: the settings that are compared, prose to hide facts in, and rates as rows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from emcog.errors import DataError
+from emcog.lm import LM
+from emcog.memory import MemoryConfig
+from emcog.reproduce.setting import Setting
+from emcog.reproduce.stories import book_text
+from emcog.tasks import rates, sweep
+
+FULL = "full attention"
+WINDOW = "window"
+
+
+def configurations(lm: LM, length: int, names: Sequence[str] | None = None) -> dict[str, MemoryConfig]:
+    """The settings that are compared: S, SM and SM with contiguity; F (InfLLM); recency and random; the window alone;
+    and full attention where the length, with room for a question, is within the model's limit.
+
+    Parameters
+    ----------
+    length : tokens of the context. names : which of them; None for all.
+    """
+    half = max(64, lm.limit // 2)
+    common: dict[str, Any] = {"n_local": half, "n_mem": half // 2, "contiguity": 0.0}
+    made = {
+        "S": MemoryConfig(**common, segmentation="S"),
+        "SM": MemoryConfig(**common, segmentation="SM"),
+        "SM+C": MemoryConfig(**common | {"contiguity": 0.3}, segmentation="SM"),
+        "F": MemoryConfig(**common, segmentation="F"),
+        "recency": MemoryConfig(**common, segmentation="SM", policy="recency"),
+        "random": MemoryConfig(**common, segmentation="SM", policy="random"),
+        WINDOW: MemoryConfig(**common, policy="none"),
+    }
+    if length + ROOM <= lm.limit:
+        made[FULL] = MemoryConfig(n_local=lm.limit, n_mem=0, policy="none")
+    return made if names is None else {name: config for name, config in made.items() if name in names}
+
+
+ROOM = 64
+"""Tokens for the question and its answer."""
+
+
+def prose(setting: Setting) -> str | None:
+    """A book's text where one is here (and noted among the inputs), otherwise None: the demo story over and over."""
+    try:
+        text, source = book_text()
+    except DataError as error:
+        setting.missing.append(f"prose: {error}; the demo story takes its place")
+        return None
+    setting.caveats.append(f"facts are hidden in {source}")
+    return text
+
+
+def run_sweep(
+    setting: Setting,
+    tasks: Sequence[str],
+    lengths: Sequence[int],
+    depths: Sequence[float],
+    n_trials: int,
+    configs: Mapping[int, Mapping[str, MemoryConfig]],
+) -> pd.DataFrame:
+    """`emcog.tasks.sweep` with settings that may differ between lengths."""
+    text = prose(setting)
+    parts = []
+    for length in lengths:
+        told = f"{length:,} tokens, readings"
+        parts.append(
+            sweep([length], depths, tasks, setting.lm, configs[length], n_trials, setting.seed, text,
+                  progress=lambda done, total, told=told: setting.tell(told, done, total))  # type: ignore[misc]
+        )  # fmt: skip
+    setting.inputs["demo/late_letter" if text is None else "book"] = ""
+    return pd.concat(parts, ignore_index=True)
+
+
+def rate_rows(table: pd.DataFrame, by: Sequence[str], analysis: str, seed: int) -> Iterator[dict[str, Any]]:
+    """Two rows a cell: the share of questions answered exactly, and the share whose statement was recalled.
+
+    by : columns of the table beside config and task that make a cell; each becomes a column of the report.
+    """
+    for cell in rates(table, by=["config", "task", *by]).to_dict("records"):
+        place = {name: cell[name] for name in by}
+        said = ", ".join(f"{name} {value:g}" for name, value in place.items())
+        common = {"analysis": analysis, "dataset": "emcog.tasks", "story": cell["task"], "method": cell["config"],
+                  "variant": said, "n": cell["n"], "seed": seed, **place}  # fmt: skip
+        yield common | {"metric": "correct", "unit": "share", "estimate": cell["correct"], "ci_low": cell["ci_low"],
+                        "ci_high": cell["ci_high"], "note": "n: questions; interval: Wilson, 95%"}  # fmt: skip
+        yield common | {"metric": "recalled", "unit": "share of layers", "estimate": cell["recalled"],
+                        "note": "n: questions; share of the layers that recalled the statement"}  # fmt: skip
+        yield common | {"metric": "margin", "unit": "bits", "estimate": cell["margin"],
+                        "note": "n: questions; log2 p of the answer less that of the likeliest wrong one"}  # fmt: skip

@@ -1,0 +1,112 @@
+"""What an analysis is run with, and what it met on the way: model, data, seed; inputs and what was missing."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from emcog.errors import DataError
+from emcog.lm import LM, load_lm
+from emcog.options import check_number
+from emcog.reproduce.heard import Heard, hear
+from emcog.reproduce.reports import report_table
+from emcog.reproduce.stories import Stimulus, find_stories
+
+Tell = Callable[[str, int, int], None]
+"""Called as tell(what is being done, done, in all)."""
+
+_lms: dict[str, LM] = {}
+_heard: dict[tuple[str, str, int], Heard] = {}
+
+
+class Setting:
+    """One run of an analysis.
+
+    Parameters
+    ----------
+    model : name or folder; None is the embedded LM.
+    data : names of data, None for all that are here.
+    seed : of everything random. quick : fewer draws, shorter texts.
+    tell : called with progress.
+    cache : folder where listenings are kept for the next analysis; None keeps them in memory only.
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        data: Sequence[str] | None = None,
+        seed: int = 0,
+        quick: bool = False,
+        tell: Tell | None = None,
+        cache: Path | None = None,
+    ):
+        self.model, self.data, self.quick = model, None if data is None else list(data), bool(quick)
+        self.seed = int(check_number("seed", seed, low=0, integer=True))
+        self.tell: Tell = tell or (lambda what, done, total: None)
+        self.cache = cache
+        self.missing: list[str] = []
+        self.inputs: dict[str, str] = {}
+        self.caveats: list[str] = []
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the numbers, as JSON holds it."""
+        return {"model": self.model or "embedded", "data": self.data, "seed": self.seed, "quick": self.quick}
+
+    @cached_property
+    def lm(self) -> LM:
+        """The model, loaded once for all analyses of a process."""
+        name = self.model or ""
+        if name not in _lms:
+            _lms[name] = load_lm(self.model)
+        return _lms[name]
+
+    def stories(self, people: bool = True) -> list[Stimulus]:
+        """The stories that are here; those that are not are noted.
+
+        Raises DataError if none is.
+        """
+        found, missing = find_stories(self.data, quick=self.quick, people=people)
+        self.missing += missing
+        for story in found:
+            self.inputs[f"{story.dataset}/{story.name}"] = story.transcript.sha256
+            if story.caveat:
+                self.caveats.append(f"{story.name}: {story.caveat}")
+        if not found:
+            raise DataError(f"none of the data is here: {'; '.join(missing)}")
+        return found
+
+    def hear(self, story: Stimulus) -> Heard:
+        """What the model makes of a story."""
+        key = (self.model or "", story.transcript.sha256, len(story.transcript.words))
+        if key not in _heard:
+            told = f"listening to {story.name}, tokens"
+            _heard[key] = hear(
+                story.transcript, self.lm, self.cache, lambda done, total: self.tell(told, done, total)
+            )  # fmt: skip
+        return _heard[key]
+
+    def report(self, analysis: str, rows: Iterable[Mapping[str, Any]], model: bool = True) -> pd.DataFrame:
+        """The report's table, with its provenance in `attrs`.
+
+        Parameters
+        ----------
+        model : whether the model had a part in it.
+        """
+        name = self.lm.name if model else ""
+        made = [{"model": name} | dict(row) for row in rows] if model else list(rows)
+        if not made:
+            raise DataError(f"{analysis}: nothing to report; {'; '.join(self.missing) or 'no data'}")
+        table = report_table(made)
+        told = {"name": name, "weights": self.lm.weight_hash, "dtype": str(self.lm.model.dtype)[6:]} if model else {}
+        table.attrs["provenance"] = {
+            "analysis": analysis, "settings": self.settings, "seed": self.seed, "model": told, "inputs": self.inputs,
+            "missing": self.missing, "caveats": list(dict.fromkeys(self.caveats)),
+        }  # fmt: skip
+        return table
+
+    def about(self, story: Stimulus) -> dict[str, str]:
+        """The columns that say which story a row is of."""
+        return {"dataset": story.dataset, "story": story.name}

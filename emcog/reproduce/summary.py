@@ -1,0 +1,2 @@
+def summary_page(results):
+    return ""
