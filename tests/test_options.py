@@ -25,6 +25,12 @@ def test_a_wrong_choice_is_answered_with_the_right_ones(value):
     assert ("did you mean 'word'?" in said) == (value in ("wrod", "Word", ["word"]))
 
 
+def test_a_choice_in_other_letters_is_suggested():
+    for value, meant in (("sm", "SM"), ("Sc", "SC"), ("Sentence", "sentence")):
+        with pytest.raises(OptionError, match=f"did you mean '{meant}'"):
+            check_choice("method", value, ["S", "SM", "SC", "sentence"])
+
+
 def test_option_errors_are_value_errors_of_the_family():
     assert issubclass(OptionError, ValueError) and issubclass(OptionError, EmcogError)
 

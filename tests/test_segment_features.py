@@ -245,7 +245,9 @@ def test_degenerate_series_get_the_obvious_answer_and_a_note():
         (lambda: segment_features(ROWS, n_events=3, max_event=90), OptionError, "max_event cannot hold"),
         (lambda: segment_features(ROWS, levels=[5, 2]), OptionError, "increase"),
         (lambda: segment_features(ROWS, levels=[2, 5], n_events=4), OptionError, "leave n_events out"),
-        (lambda: segment_features(ROWS, min_event=5, max_event=8), OptionError, "max_event must be"),
+        (lambda: segment_features(ROWS, min_event=5, max_event=8), OptionError, "give max_event at least 9"),
+        (lambda: segment_features([[1, 2], [3]]), DataError, "different lengths"),
+        (lambda: segment_features(ROWS[:2], [[1, 2], [3]]), DataError, "different lengths"),
         (lambda: segment_features(ROWS, propose="optimal", n_events=2, max_event=90), OptionError, "2 events"),
     ],
 )
@@ -253,3 +255,25 @@ def test_errors_say_what_is_wrong(call, error, words):
     with pytest.raises(error, match=words) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", SERIES_KINDS)
+@pytest.mark.parametrize("distance_kind", ["euclidean", "cosine", "correlation"])
+def test_the_unit_of_the_rows_does_not_matter(kind, distance_kind):
+    options = {"refine": "modularity", "min_event": 5, "kind": kind, "distance_kind": distance_kind, "gamma": 2.0}
+    plain = segment_features(ROWS, **options)
+    with np.errstate(all="raise", under="ignore"):
+        for scale in (1e200, 1e-200, 1e300):
+            other = segment_features(ROWS * scale, **options)
+            assert (other.boundaries.tolist(), other.note) == (plain.boundaries.tolist(), plain.note)
+            unit = scale if distance_kind == "euclidean" else 1.0
+            np.testing.assert_allclose(other.signal / unit, plain.signal, rtol=1e-9)
+
+
+@pytest.mark.parametrize("propose", ["threshold", "fixed", "random", "peaks"])
+@pytest.mark.parametrize("wanted", [{}, {"n_events": 6}, {"levels": [2, 6]}])
+def test_refinement_keeps_the_number_of_events(propose, wanted):
+    options = {"propose": propose, "min_event": 6, "half_life": 3, "gamma": 0.5} | wanted
+    made = [segment_features(ROWS, refine=by, **options) for by in (None, "modularity", "conductance")]
+    assert len({len(one.events) for one in made}) == 1 < len(made[0].events)
+    assert min(one.events.n_rows.min() for one in made) >= 6

@@ -1,12 +1,14 @@
 """Pages that are made whenever the site is built: the API, the commands, the data sets, the gallery."""
 
 import ast
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-FIGURES = ROOT / "results" / "figures"
+FIGURES = ROOT / "figures" / "out"
+SUMMARY = ROOT / "results" / "SUMMARY.md"
 
 ROOMS = {
     "transcript": "Transcripts", "lm": "Language models and listening", "signals": "Signals",
@@ -14,6 +16,7 @@ ROOMS = {
     "boundaries": "Boundaries: proposing and refining", "graph": "The similarity graph", "memory": "Episodic memory",
     "human": "People's annotations and datasets", "stats": "Statistics", "stats.agreement": "Agreement measures",
     "tasks": "Recall tasks", "batch": "Many stories at once", "viz": "Pictures and the report",
+    "reproduce": "The paper again",
 }  # fmt: skip
 """The rooms that have a public face, and what their pages are called."""
 
@@ -180,17 +183,14 @@ def gallery() -> str:
     for path in drawn:
         title = path.stem.replace("_", " ").capitalize()
         lines += [f"## {title}", "", f"![{title}](gallery/{path.name})", "", _caption(path), ""]
-    summary = ROOT / "results" / "SUMMARY.md"
-    if summary.is_file():
-        text = summary.read_text(encoding="utf-8").strip()
-        body = text.split("\n", 1)[1].strip() if text.startswith("# ") else text
-        lines += ["## What came out", "", body, ""]
+    if SUMMARY.is_file():
+        body = re.sub(r"\A# .*\n", "", SUMMARY.read_text(encoding="utf-8")).strip()
+        lines += ["## What came out", "", re.sub(r"^(#+ )", r"#\1", body, flags=re.MULTILINE), ""]
     return "\n".join(lines)
 
 
 def _caption(picture: Path) -> str:
-    for suffix in (".md", ".txt", ".caption.md", ".caption.txt"):
-        beside = picture.with_name(picture.stem + suffix)
-        if beside.is_file():
-            return beside.read_text(encoding="utf-8").strip()
-    return "*No caption lies beside this figure.*"
+    beside = picture.with_suffix(".txt")
+    if not beside.is_file():
+        return "*No caption lies beside this figure.*"
+    return beside.read_text(encoding="utf-8").strip().replace("<", "&lt;").replace("*", "\\*")

@@ -72,7 +72,7 @@ def show_list(names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def show_line(line: str) -> None:
     """A line on standard output, wrapped by the terminal only, so that paths can be copied."""
-    shown = "\n".join(escaped(part, limit=10_000) for part in line.split("\n"))
+    shown = "\n".join(escaped(part.expandtabs(4), limit=sys.maxsize) for part in line.split("\n"))
     Console(highlight=False).print(shown, markup=False, soft_wrap=True)
 
 

@@ -18,6 +18,7 @@ from emcog.options import check_choice
 
 MM = 1 / 25.4  # inches
 WIDTH_MM = 180.0  # a full page's width in most journals
+COLUMN_MM = 85.0  # one column's
 DPI = 300
 
 # Wong (2011, Nature Methods 8:441): colours that people with any colour vision tell apart. Their lightness differs
@@ -82,9 +83,9 @@ def emcog_style() -> Iterator[None]:
         yield
 
 
-def new_figure(height_mm: float) -> Figure:
-    """An empty figure of the house's width that no global state knows of."""
-    figure = Figure(figsize=(WIDTH_MM * MM, height_mm * MM), dpi=DPI / 2)
+def new_figure(height_mm: float, width_mm: float = WIDTH_MM) -> Figure:
+    """An empty figure, as wide as a page unless told otherwise, that no global state knows of."""
+    figure = Figure(figsize=(width_mm * MM, height_mm * MM), dpi=DPI / 2)
     FigureCanvasAgg(figure)
     return figure
 

@@ -130,3 +130,11 @@ def test_a_chunk_with_other_features_is_refused():
     graph = BandedGraph.from_keys(np.ones((3, 2)), band=2)
     with pytest.raises(DataError, match="3 features"):
         graph.append(np.ones((3, 3)))
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e200, 1e300])
+def test_cosines_of_very_large_and_small_keys(scale):
+    keys = np.random.default_rng(0).normal(size=(2, 3, 7, 4))
+    for convert in (np.asarray, torch.tensor):
+        found = similarity(convert(keys * scale), kind="cosine")
+        np.testing.assert_allclose(found, similarity(keys, kind="cosine"), rtol=1e-12)

@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
+import torch
 
-from emcog.boundaries import merge_short, refine, threshold
+from emcog.boundaries import merge_short, place_apart, refine, sentence_tokens, threshold, word_tokens
 from emcog.boundaries.hierarchy import hierarchy
 from emcog.boundaries.optimal import optimal
 from emcog.errors import OptionError
 from emcog.graph import similarity
 from emcog.lm import listen
-from emcog.segmenting import refining, segment
+from emcog.segmenting import make_settings, refining, segment
 from emcog.transcript import Transcript
 
 
@@ -35,12 +36,46 @@ def heard(tiny, long_story):
 @pytest.mark.parametrize(("method", "metric"), [("SM", "modularity"), ("SC", "conductance")])
 def test_refining_while_listening_equals_refining_afterwards(method, metric, signal, tiny, long_story, heard):
     listening, keys = heard
-    proposed = threshold(listening[signal].to_numpy(), 1.0, 100)
+    found = threshold(listening[signal].to_numpy(), 1.0, 100)
+    proposed = merge_short(found, len(listening), 3)
     wanted = refine(similarity(keys, layers=[1]), proposed, metric, min_size=3, max_window=refining.MAX_WINDOW)
     made = segment(long_story, tiny, method=method, signal=signal, window=100, min_event=3)
-    assert made.boundaries.tolist() == merge_short(wanted, len(listening), 3).tolist()
-    assert len(made.events) > 50 and set(wanted) != set(proposed)
+    assert made.boundaries.tolist() == wanted.tolist()
+    assert len(proposed) == len(made.events) > 50 and set(wanted) != set(proposed) < set(found)
     assert made.provenance["graph"] == {"layers": [1], "kind": "dot"}
+
+
+@pytest.mark.parametrize("min_event", [1, 2, 17, 60])
+@pytest.mark.parametrize("snap", [None, "word", "sentence"])
+def test_what_is_refined_while_listening_is_what_would_be_proposed(snap, min_event, tiny, long_story, heard):
+    options = {"gamma": 0.2, "window": 100, "min_event": min_event, "snap": snap}
+    plain = segment(long_story, tiny, method="S", **options).boundaries
+    graph = similarity(heard[1], layers=[1])
+    wanted = refine(graph, plain, "modularity", min_size=min_event, max_window=refining.MAX_WINDOW)
+    if snap is not None:
+        tokens = heard[0]
+        places = word_tokens(tokens["word_index"].to_numpy())
+        if snap == "sentence":
+            places = sentence_tokens(long_story.text, tokens["char_end"].to_numpy())
+        wanted = place_apart(wanted, len(tokens), min_event, places)
+    assert segment(long_story, tiny, method="SM", **options).boundaries.tolist() == wanted.tolist()
+    assert len(wanted) == len(plain) > 10
+
+
+def test_the_end_of_the_text_drops_a_proposal_however_the_chunks_fall(tiny, heard):
+    """An online refiner fed one token at a time, with proposals up to the very last token."""
+    signal, keys = np.zeros(90), heard[1][:, :, :90]
+    signal[::2] = 0.1
+    signal[[40, 44, 60, 84, 87, 89]] = 9.0
+    settings = make_settings("SM", window=32, min_event=5)
+    landing = np.minimum(np.arange(90) + 1, 89)
+    for lands, proposed in ((None, [0, 40, 60, 84]), (landing, [0, 41, 61, 85])):
+        online = refining.OnlineRefiner(tiny, settings, lands)
+        for t in range(90):
+            known = signal[max(0, t - 1) : t] if t < 89 else signal[88:]
+            online.push(t, torch.from_numpy(keys[:, :, t : t + 1]), {"surprisal": known})
+        wanted = refine(similarity(keys, layers=[1]), proposed, min_size=5, max_window=refining.MAX_WINDOW)
+        assert online.finish().tolist() == wanted.tolist()
 
 
 @pytest.mark.parametrize("method", ["FM", "RC", "SM"])
@@ -75,14 +110,14 @@ def test_levels_nest_in_the_table_of_events(tiny, long_story, heard):
 
 
 def test_levels_of_refined_events(tiny, long_story):
-    refined = set(segment(long_story, tiny, method="SM").boundaries)
     made = segment(long_story, tiny, method="SM", levels=[2, 10])
-    assert len(made.events) == 10 and set(made.boundaries) <= refined
+    assert made.boundaries.tolist() == segment(long_story, tiny, method="SM", n_events=10).boundaries.tolist()
+    assert made.events["level_0"].nunique() == 2
 
 
 def test_what_cannot_be_had_is_said(tiny, story, monkeypatch):
-    with pytest.raises(OptionError, match="levels asks for 40 events"):
-        segment(story, tiny, method="SM", window=32, gamma=3, levels=[2, 40])
+    with pytest.raises(OptionError, match="^levels=2,400: 400 events cannot be had"):
+        segment(story, tiny, method="SM", levels=[2, 400])
     with pytest.raises(OptionError, match="cannot be cut into 2 events"):
         segment(story, tiny, propose="optimal", n_events=2, max_event=30)
     with pytest.raises(OptionError, match="layers 0 to 1"):

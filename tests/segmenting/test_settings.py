@@ -14,8 +14,9 @@ from emcog.signals import SIGNALS
     [
         ({"signal": "surprise"}, list(SIGNALS)),
         ({"propose": "treshold"}, [*PROPOSALS, "did you mean 'threshold'?"]),
-        ({"refine": "modular"}, ["modularity", "conductance"]),
-        ({"snap": "paragraph"}, ["word", "sentence"]),
+        ({"refine": "modular"}, ["modularity", "conductance", "none"]),
+        ({"method": "sm"}, ["did you mean 'SM'?"]),
+        ({"snap": "paragraph"}, ["word", "sentence", "none"]),
         ({"method": "SX"}, list(METHODS)),
     ],
 )
@@ -51,7 +52,7 @@ def test_a_wrong_number_is_named(name, values):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"max_event": 4, "min_event": 3}, "max_event must be a whole number at least 5"),
+        ({"max_event": 4, "min_event": 3}, "give max_event at least 5"),
         ({"max_event": 40, "n_events": 3}, "cannot both hold"),
         ({"propose": "top"}, "--n-events"),
         ({"max_event": 40, "levels": [2, 5]}, "cannot both hold"),
@@ -59,6 +60,18 @@ def test_a_wrong_number_is_named(name, values):
         ({"penalty": 0.1, "propose": "optimal", "levels": [2, 5]}, "penalty is for"),
         ({"levels": [2, 4], "n_events": 3}, "levels"),
         ({"method": "SM", "refine": "conductance"}, "method='SM'"),
+        ({"layers": [1]}, "layers has no effect"),
+        ({"heads": [1], "method": "lexical"}, "heads has no effect"),
+        ({"layers": "4,4", "method": "SM"}, "layers names 4 more than once"),
+        ({"distance": 30}, "distance has no effect"),
+        ({"distance": 30, "propose": "top", "n_events": 3}, "distance has no effect"),
+        ({"gamma": 2.0, "n_events": 3}, "gamma has no effect"),
+        ({"gamma": 2.0, "levels": [2, 5], "method": "SM"}, "gamma has no effect"),
+        ({"gamma": 2.0, "propose": "sentence"}, "gamma has no effect"),
+        ({"gamma": 2.0, "method": "optimal"}, "gamma has no effect"),
+        ({"window": 64, "method": "lexical"}, "window has no effect"),
+        ({"window": 64, "method": "F", "n_events": 3}, "window has no effect"),
+        ({"window": 64, "propose": "peaks", "n_events": 3}, "window has no effect"),
     ],
 )
 def test_settings_that_do_not_go_together(settings, said):
@@ -72,12 +85,33 @@ def test_an_unknown_setting_is_refused():
 
 
 def test_numbers_of_numpy_become_plain_ones():
-    kept = SegmentSettings(gamma=np.float32(0.5), window=np.int64(64), n_events=5.0, max_event=None, seed=2**60 + 1)
-    assert (kept.gamma, kept.window, kept.n_events, kept.seed) == (0.5, 64, 5, 2**60 + 1)
-    assert [type(v) for v in (kept.gamma, kept.window, kept.n_events, kept.seed)] == [float, int, int, int]
+    kept = SegmentSettings(gamma=np.float32(0.5), window=np.int64(64), max_event=40.0, seed=2**60 + 1)
+    assert (kept.gamma, kept.window, kept.max_event, kept.seed) == (0.5, 64, 40, 2**60 + 1)
+    assert [type(v) for v in (kept.gamma, kept.window, kept.max_event, kept.seed)] == [float, int, int, int]
 
 
 def test_the_limits_themselves_are_allowed():
     SegmentSettings(window=32, min_event=3, max_event=5, n_events=None, distance=1, seed=0)
-    SegmentSettings(n_events=1, gamma=-1)
+    SegmentSettings(n_events=1)
     assert SegmentSettings(layers="0,2", levels=[2, 5]).layers == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"gamma": 2, "window": 64}, {"gamma": -1, "window": 64, "method": "F"}, {"gamma": 2, "window": 64, "method": "RC"},
+        {"gamma": 2, "window": 64, "distance": 5, "propose": "peaks"}, {"distance": 5, "propose": "peaks", "n_events": 3},
+        {"window": 64, "n_events": 3}, {"window": 64, "method": "R", "levels": [2, 3]},
+        {"layers": [1], "heads": [0], "method": "FM"}, {"layers": [1], "propose": "optimal"},
+        {"snap": "none", "refine": "none"},
+    ],
+)  # fmt: skip
+def test_what_has_an_effect_is_taken(settings):
+    made = make_settings(**settings)
+    assert made.snap is None and (made.refine is None) == (settings.get("method") not in ("FM", "RC"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_defaults_of_every_method_are_taken(method):
+    make_settings(method)
+    make_settings(method, n_events=3, snap="word", min_event=4, seed=1)

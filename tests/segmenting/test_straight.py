@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from emcog.boundaries import PROPOSALS, sentence_characters, threshold
-from emcog.errors import OptionError
+from emcog.errors import OptionError, TranscriptError
 from emcog.lm import listen
+from emcog.segmentation import THRESHOLD_DECIDES
 from emcog.segmenting import METHODS, segment
 from emcog.signals import SIGNALS
 from emcog.transcript import Transcript, read_transcript
@@ -48,10 +49,12 @@ def places(made, story, snap):
 @pytest.mark.parametrize("snap", [None, "word", "sentence"])
 @pytest.mark.parametrize("propose", PROPOSALS)
 def test_every_proposal(propose, snap, signal, tiny, story):
-    made = segment(
-        story, tiny, signal=signal, propose=propose, snap=snap, window=64, gamma=0.5, distance=6,
-        n_events=5 if propose in NEEDS_NUMBER else None,
-    )  # fmt: skip
+    options = {"n_events": 5} if propose in NEEDS_NUMBER else {}
+    if propose in THRESHOLD_DECIDES:
+        options = {"window": 64, "gamma": 0.5}
+    if propose == "peaks":
+        options["distance"] = 6
+    made = segment(story, tiny, signal=signal, propose=propose, snap=snap, **options)
     check(made, story, snap)
     settings = made.provenance["settings"]
     assert (settings["propose"], settings["snap"], settings["signal"]) == (propose, snap, signal)
@@ -67,7 +70,7 @@ def test_n_events_is_exact(propose, snap, min_event, tiny, story):
         check(made, story, snap)
         assert len(made.events) == n_events
         assert n_events == 1 or made.events["n_tokens"].min() >= min_event
-    with pytest.raises(OptionError, match="n_events=1000 cannot be had"):
+    with pytest.raises(OptionError, match=r"1000 events.* cannot be had"):
         segment(story, tiny, propose=propose, snap=snap, min_event=min_event, n_events=1000)
 
 
@@ -89,6 +92,25 @@ def test_snapping_goes_to_the_nearest_place(tiny, story):
     wanted = {min(allowed, key=lambda p: (abs(p - start), p)) for start in loose.boundaries}
     assert snapped.boundaries.tolist() == sorted({0, *wanted})
     assert not set(loose.boundaries) <= set(allowed)  # there was something to move
+
+
+@pytest.mark.parametrize("snap", [None, "word", "sentence"])
+@pytest.mark.parametrize("min_event", [1, 4, 9])
+@pytest.mark.parametrize(
+    "options", [{"window": 64, "gamma": 0.3}, {"n_events": 7}, {"levels": (2, 7)}, {"window": 64, "max_event": 400}]
+)
+@pytest.mark.parametrize("proposed", "SFR")
+def test_refinement_keeps_the_number_of_events(proposed, options, min_event, snap, tiny, story):
+    made = [
+        segment(story, tiny, method=method, min_event=min_event, snap=snap, **options)
+        for method in (proposed, proposed + "M", proposed + "C")
+    ]
+    for one in made:
+        check(one, story, snap)
+        assert len(one.events) == len(made[0].events) > 1
+        assert one.events["n_tokens"].min() >= min_event
+        assert one.events.columns.str.startswith("level_").any() == ("levels" in options)
+    assert any(set(one.boundaries) != set(made[0].boundaries) for one in made[1:]) or snap == "sentence"
 
 
 @pytest.mark.parametrize("method", ["S", "SM", "RC", "F"])
@@ -119,7 +141,8 @@ def test_methods_are_names_for_proposals(tiny, story):
 def test_a_text_a_path_and_a_transcript_are_the_same_story(tiny, story, tmp_path):
     path = tmp_path / "letter.txt"
     path.write_text(story.text, encoding="utf-8", newline="")
-    made = [segment(what, tiny, n_events=4) for what in (story, story.text, path, read_transcript(path))]
+    bare = story.text.strip()  # the last line feed of a file is no part of the story
+    made = [segment(what, tiny, n_events=4) for what in (Transcript.from_text(bare), bare, path, read_transcript(path))]
     for other in made[1:]:
         pd.testing.assert_frame_equal(made[0].events, other.events)
     assert made[2].name == "letter"
@@ -156,9 +179,41 @@ def test_progress_is_told(tiny, story):
 
 
 def test_provenance_is_enough_to_repeat_the_run(tiny, story):
-    made = segment(story, tiny, gamma=np.float32(0.5), window=np.int64(64), n_events=np.int32(4), snap="word", seed=7)
+    made = segment(story, tiny, gamma=np.float32(0.5), window=np.int64(64), min_event=np.int32(4), snap="word", seed=7)
     told = made.provenance
     again = segment(story, tiny, **told["settings"])
     pd.testing.assert_frame_equal(made.events, again.events)
     assert told["input"] == {"name": "letter", "format": "text", "sha256": story.sha256}
     assert told["model"]["weights"] == tiny.weight_hash and told["seed"] == 7
+
+
+@pytest.mark.parametrize("given", ["nowhere.srt", "letter.TXT", "here.story"])
+def test_the_name_of_a_file_is_no_story(given, tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here.story").write_text("He slept.")
+    for call in (segment, listen):
+        with pytest.raises(TranscriptError, match=r"give Path\('.*'\) or read_transcript\('.*'\)"):
+            call(given, tiny)
+    assert len(segment("He read here.txt\n", tiny).events) == 1
+
+
+@pytest.mark.parametrize("given", [None, ["a", "b"], 3, b"He slept."])
+def test_what_is_no_transcript_is_told_so(given, tiny):
+    with pytest.raises(TranscriptError, match="a transcript must be"):
+        segment(given, tiny)
+
+
+def test_a_text_too_short_for_the_threshold_is_logged(tiny, caplog):
+    caplog.set_level("INFO", logger="emcog")
+    short = "one two three four five six"
+    segment(short, tiny, n_events=2)
+    assert "threshold" not in caplog.text
+    assert len(segment(short, tiny, "surprisal").events) == 1
+    assert "no threshold could be formed: it needs 32 values of the signal before a boundary" in caplog.text
+
+
+def test_too_many_events_name_what_asked_for_them(tiny, story):
+    with pytest.raises(OptionError, match=r"^levels=2,400: 400 events cannot be had: .* only \d+ fit the \d+ tokens"):
+        segment(story, tiny, levels="2,400")
+    with pytest.raises(OptionError, match=r"^9 events of at least 20 tokens \(min_event\) cannot be had"):
+        segment(story, tiny, n_events=9, min_event=20)

@@ -41,15 +41,27 @@ def test_forced_encoding(read):
     assert read("“café”".encode("cp1252"), encoding="cp1252").text == "“café”"
 
 
-def test_line_ends_become_line_feeds_and_nothing_else_changes(read):
+@pytest.mark.parametrize("name", ["story.txt", "story.md"])
+def test_white_space_at_both_ends_is_no_part_of_the_story(read, name):
+    for before, after in (("", "\n"), ("\n\n ", " \n\u2003\n"), ("\ufeff\ufeff\n", ""), ("\ufeff \ufeff", "\t")):
+        transcript = read(before + "One\n\ntwo" + after, name)
+        assert transcript.text == "One\n\ntwo"
+        assert transcript.words["char_end"].tolist() == [3, 8]
+
+
+def test_long_white_space_is_not_quadratic(read):
+    assert read("a" + " " * 300_000 + "b" + " " * 300_000).words["char_start"].tolist() == [0, 300_001]
+
+
+def test_line_ends_become_line_feeds_and_little_else_changes(read):
     content = b"One \r\n two\rthree\n\n four \x0b\x0c\xc2\xa0five "
     transcript = read(content)
-    assert transcript.text == "One \n two\nthree\n\n four \x0b\x0c\xa0five "
+    assert transcript.text == "One \n two\nthree\n\n four \x0b\x0c\xa0five"
     assert transcript.sha256 == hashlib.sha256(content).hexdigest()
 
 
 def test_a_very_long_line(read):
-    assert len(read("word " * 20_000).words) == 20_000
+    assert len(read("word " * 40_000).words) == 40_000
     assert read("x" * 100_000).words["char_end"].tolist() == [100_000]
 
 
@@ -97,6 +109,8 @@ def test_files_without_words(fails, content, name):
 
 
 def test_missing_files_and_folders(tmp_path):
+    with pytest.raises(TranscriptError, match="path is empty: name a file, or give -"):
+        read_transcript("")
     for path, reason in [(tmp_path / "none.txt", "no such file"), (tmp_path, "folder"), ("a\0b", "cannot be read")]:
         with pytest.raises(TranscriptError, match=reason) as caught:
             read_transcript(path)
@@ -169,7 +183,7 @@ def test_a_file_of_another_format_than_forced(read, fails, forced, name, content
 
 def test_forced_formats(read):
     assert read(SRT, "story.vtt", format="srt").text == "Once upon"
-    assert read(SRT, format="text").text == SRT
+    assert read(SRT, format="text").text == SRT.strip()
     assert read(VTT, "x", format="vtt").format == "webvtt"
 
 

@@ -1,5 +1,6 @@
 """SRT and WebVTT."""
 
+import pytest
 import srt
 import webvtt
 
@@ -87,3 +88,82 @@ def test_what_other_libraries_write_and_read(read):
     captions = webvtt.from_string("WEBVTT\n\n" + content.replace(",000", ".000")).captions
     transcript = read("WEBVTT\n\n" + content.replace(",000", ".000"), "s.vtt")
     assert transcript.text == " ".join(" ".join(caption.text.split()) for caption in captions)
+
+
+YOUTUBE = """WEBVTT
+Kind: captions
+
+00:00:00.160 --> 00:00:02.310 align:start position:0%
+ 
+so<00:00:00.480><c> this</c><00:00:01.000><c> is</c>
+
+00:00:02.310 --> 00:00:02.320 align:start position:0%
+so this is
+ 
+
+00:00:02.320 --> 00:00:04.310 align:start position:0%
+so this is
+the<00:00:02.900><c> story</c>
+
+00:00:04.310 --> 00:00:04.320 align:start position:0%
+the story
+ 
+
+00:00:04.320 --> 00:00:06.000 align:start position:0%
+the story
+the<00:00:05.000><c> story</c><00:00:05.500><c> of</c>
+"""
+
+
+def test_rolling_captions_are_read_once(read, caplog):
+    """The third line begins as the second does: only what the cue before shows, line by line, is a repetition."""
+    caplog.set_level("INFO", logger="emcog")
+    words = read(YOUTUBE, "rolling.vtt").words
+    assert words["word"].tolist() == "so this is the story the story of".split()
+    assert words["onset_s"].iloc[[0, 3, 5]].tolist() == [0.16, 2.32, 4.32]
+    assert [r.getMessage() for r in caplog.records] == [
+        f"{caplog.records[0].args[0]}: rolling captions: 4 cues begin with what the cue before shows; "
+        "these 10 words are left out"
+    ]
+    two_lines = cue(1, 1, 2, "one two") + cue(2, 2, 3, "one two\nthree") + cue(3, 3, 5, "one two\nthree\nfour")
+    assert read(two_lines, "s.srt").text == "one two three four"
+    growing = cue(1, 1, 2, "one") + cue(2, 2, 3, "<i>one</i> two") + cue(3, 3, 5, "one two three") + cue(4, 5, 6, "four")
+    assert read(growing, "s.srt").text == "one two three four"
+
+
+def test_rolling_captions_keep_their_speakers(read):
+    content = (
+        "WEBVTT\n\n00:01.000 --> 00:02.000\n<v Bob>one two\n\n"
+        "00:02.000 --> 00:03.000\n<v Bob>one two</v>\n<v Al>three\n\n00:03.000 --> 00:04.000\n<v Al>three\nfour\n"
+    )
+    words = read(content, "s.vtt").words
+    assert words["word"].tolist() == ["one", "two", "three", "four"]
+    assert words["speaker"].tolist() == ["Bob", "Bob", "Al", "Al"]
+
+
+def test_what_is_said_twice_is_kept(read, caplog):
+    caplog.set_level("INFO", logger="emcog")
+    apart = cue(1, 1, 2, "No. No.") + cue(2, 4, 5, "No. No.") + cue(3, 7, 8, "No. No.\nNever.")
+    assert read(apart, "s.srt").text == "No. No. No. No. No. No. Never."
+    once = "".join(cue(i, i, i + 1, text) for i, text in enumerate(["No.", "No.", "Why", "not?", "Well,"]))
+    assert read(once, "s.srt").text == "No. No. Why not? Well,"
+    parts = cue(1, 1, 2, "one two three") + cue(2, 2, 3, "two three four")
+    assert read(parts, "s.srt").text == "one two three two three four"
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("stamp", ["00:60:00{}000", "00:00:75{}000", "00:99:99{}5"])
+def test_minutes_and_seconds_end_at_59(fails, stamp):
+    for name, head, mark in (("s.srt", "1\n", ","), ("s.vtt", "WEBVTT\n\n", ".")):
+        said = fails(f"{head}{stamp.format(mark)} --> 02:00:00{mark}000\na\n", name)
+        assert "is not a cue's times" in said and "minutes and seconds up to 59" in said
+        assert "is not a cue's times" in fails(f"{head}00:00:01{mark}000 --> {stamp.format(mark)}\na\n", name)
+
+
+def test_an_srt_cue_without_times_is_named(read, fails):
+    good = cue(1, 1, 2, "one")
+    assert "line 1: cue 1 has no times" in fails("1\nzero\n\n" + cue(2, 1, 2, "one"), "s.srt")
+    assert "line 5: cue 2 has no times" in fails(good + "2\nlost\n\n" + cue(3, 3, 4, "three"), "s.srt")
+    assert "line 5: cue 2 has no times" in fails(good + "2\nlost\n", "s.srt")
+    assert read(cue(1, 1, 2, "one\n\n2\nthings") + cue(2, 3, 4, "two"), "s.srt").text == "one 2 things two"
+    assert read(cue(1, 1, 2, "one\n\n1984\ncame") + cue(2, 3, 4, "two"), "s.srt").text == "one 1984 came two"

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emcog.excerpts import first_words, one_line
+from emcog.excerpts import escaped, first_words, one_line
 from emcog.viz.labels import MAX_LANES, fit_text, lay_flags, text_width
 
 
@@ -75,3 +75,8 @@ def test_text_width_is_that_of_the_drawn_text():
     renderer = RendererAgg(2000, 200, 300)
     drawn, *_ = renderer.get_text_width_height_descent(text, FontProperties(family="DejaVu Sans", size=8), False)
     assert text_width(text, 8) == pytest.approx(drawn / 300 * 25.4, rel=0.03)
+
+
+def test_what_cannot_be_seen_is_spelt_out():
+    assert escaped("a\x1b[31m\nb\u2028\ud800") == "a\\x1b[31m\\nb\\u2028\\ud800"
+    assert escaped("abcdef", limit=4) == "abc…"

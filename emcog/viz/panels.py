@@ -1,0 +1,159 @@
+"""What the figures of reports share: pages, dots with intervals, lines with bands, how each method looks, captions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from emcog.viz.style import BAR, BOUNDARY, COLUMN_MM, INK, LINE, QUIET, TINT, WIDTH_MM, emcog_style, new_figure
+
+ORANGE, GREEN = "#D99000", "#3F9F83"
+LOOKS: dict[str, tuple[str, str, str]] = {
+    "people": (INK, "o", "-"),
+    "S": (LINE, "s", "-"), "SM": (BOUNDARY, "D", "-"), "SC": (ORANGE, "^", "--"), "SM+C": (BOUNDARY, "P", "--"),
+    "S, gamma 1": (LINE, "*", ":"),
+    "F": (QUIET, "v", ":"), "FM": (QUIET, "<", "--"), "FC": (QUIET, ">", "-."),
+    "R": (BAR, "x", ":"), "random": (BAR, "x", ":"), "recency": (GREEN, "h", "-."), "window": (BAR, "1", "--"),
+    "sentence": (GREEN, "p", "-"), "lexical": (GREEN, "X", "--"), "optimal": (ORANGE, "*", "-"),
+    "full attention": (INK, "o", ":"), "memory, SM": (BOUNDARY, "D", "-"),
+    "surprisal": (LINE, "s", "-"), "entropy": (GREEN, "^", "--"), "bayesian_surprise": (BOUNDARY, "D", "-."),
+}  # fmt: skip
+"""Colour, marker and line of each method: any one of the three tells them apart, so greyscale does too."""
+OTHER = (INK, "o", "-")
+
+NAMES = {"late_letter": "Late letter", "pieman": "Pie Man", "sherlock": "Sherlock", "book": "Book", "defeat": "Defeat",
+         "iteration": "Iteration", "bayesian_surprise": "Bayesian surprise"}  # fmt: skip
+
+
+def shown(name: str) -> str:
+    """A name as a reader likes it: a story's title, a metric without underscores."""
+    plain = name.replace("_", " ")
+    return NAMES.get(name, plain[:1].upper() + plain[1:])
+
+
+def look(name: str) -> tuple[str, str, str]:
+    """Colour, marker and line of a method."""
+    return LOOKS.get(name, OTHER)
+
+
+def page(
+    height_mm: float, rows: int = 1, columns: int = 1, width_mm: float = WIDTH_MM, **options: Any
+) -> tuple[Figure, np.ndarray]:
+    """A figure whose panels make room for their own labels, and its axes, (rows, columns).
+
+    options : matplotlib's own for subplots (sharex, sharey, gridspec_kw, ...).
+    """
+    with emcog_style():
+        figure = new_figure(height_mm, width_mm)
+        figure.set_layout_engine("constrained", h_pad=0.03, w_pad=0.03, hspace=0.04, wspace=0.04)
+        return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def dots(ax: Axes, table: pd.DataFrame, order: Sequence[str], chance: float | None = None) -> None:
+    """One row a method: its estimate as a dot, its interval as a line, chance's middle 95% as a grey band behind.
+
+    Parameters
+    ----------
+    table : rows of a report, one a method, with estimate, ci_low, ci_high; null_mean and null_sd where known.
+    order : methods from top to bottom; those that the table lacks stay empty.
+    chance : a line where chance is, if it is the same for all.
+    """
+    places = {name: len(order) - 1 - i for i, name in enumerate(order)}
+    for row in table.to_dict("records"):
+        if row["method"] not in places:
+            continue
+        y, (colour, marker, _) = places[row["method"]], look(row["method"])
+        if chance is None and np.isfinite(row["null_sd"]):
+            middle, half = row["null_mean"], 1.96 * row["null_sd"]
+            ax.fill_betweenx([y - 0.36, y + 0.36], middle - half, middle + half, color=TINT, lw=0, zorder=0)
+            ax.plot([middle, middle], [y - 0.36, y + 0.36], color=BAR, lw=0.8, zorder=1)
+        if np.isfinite(row["ci_low"]) and np.isfinite(row["ci_high"]):
+            ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=1.0, zorder=2, solid_capstyle="butt")
+        ax.plot([row["estimate"]], [y], marker=marker, ms=4, color=colour, mew=1.0, ls="", zorder=3)
+    if chance is not None:
+        ax.axvline(chance, color=BAR, lw=0.8, zorder=0)
+    ax.set_ylim(-0.6, len(order) - 0.4)
+    ax.set_yticks(list(places.values()), list(places))
+    ax.tick_params(axis="y", length=0)
+    few_ticks(ax, "x")
+
+
+def curve(ax: Axes, x: Any, table: pd.DataFrame, name: str, label: str | None = None, interval: str = "bars") -> None:
+    """A method's estimates over x, with its intervals as bars or as a band."""
+    colour, marker, line = look(name)
+    x, y = np.asarray(x, dtype=float), table["estimate"].to_numpy(dtype=float)
+    low, high = table["ci_low"].to_numpy(dtype=float), table["ci_high"].to_numpy(dtype=float)
+    told = shown(name) if label is None else label
+    ax.plot(x, y, color=colour, ls=line, marker=marker, ms=3.2, mew=0.8, lw=1.0, label=told, zorder=3)
+    known = np.isfinite(low) & np.isfinite(high)
+    if interval == "band":
+        ax.fill_between(x[known], low[known], high[known], color=colour, alpha=0.18, lw=0, zorder=1)
+    else:
+        ax.vlines(x[known], low[known], high[known], color=colour, lw=0.7, zorder=2)
+
+
+def few_ticks(ax: Axes, axis: str, count: int = 4) -> None:
+    """A handful of round tick labels."""
+    from matplotlib.ticker import MaxNLocator
+
+    (ax.xaxis if axis == "x" else ax.yaxis).set_major_locator(MaxNLocator(count, steps=[1, 2, 2.5, 5, 10]))
+
+
+def title(ax: Axes, text: str, letter: str = "") -> None:
+    """A panel's heading, with its letter in bold before it."""
+    if letter:
+        ax.set_title(letter, loc="left", fontsize=8, fontweight="bold", pad=4)
+        ax.set_title(text, loc="center", fontsize=7, pad=4)
+    else:
+        ax.set_title(text, loc="left", fontsize=7, pad=4)
+
+
+def key(figure: Figure, ax: Axes, columns: int = 6) -> None:
+    """One legend for the whole figure, above its panels."""
+    handles, labels = ax.get_legend_handles_labels()
+    with emcog_style():
+        figure.legend(handles, labels, loc="outside upper left", ncols=min(columns, max(1, len(labels))),
+                      handlelength=2.4, columnspacing=1.4, borderpad=0.2)  # fmt: skip
+
+
+def stories_of(table: pd.DataFrame) -> list[str]:
+    """Stories in the order of the report."""
+    return [str(name) for name in dict.fromkeys(table["story"])]
+
+
+def caption(table: pd.DataFrame, about: str, bars: str, counts: Mapping[str, Any] | str) -> str:
+    """A figure's caption: what it shows, what its bars are, n, and from which model and data.
+
+    counts : n in words, or by name.
+    """
+    told = table.attrs["provenance"]
+    n = counts if isinstance(counts, str) else "; ".join(f"{name}: n = {value}" for name, value in counts.items())
+    model = told.get("model") or {}
+    lines = [about, f"Error bars: {bars}", f"n: {n}"]
+    if model:
+        lines.append(f"Model: {model['name']} (weights {str(model['weights'])[:12]}).")
+    settings = told.get("settings", {})
+    lines.append(f"Settings: {'quick' if settings.get('quick') else 'full'}, seed {settings.get('seed')}.")
+    lines += [f"Data: {line}." for line in told.get("caveats", [])]
+    lines += [f"Not there: {line}" for line in told.get("missing", [])]
+    return "\n".join(lines)
+
+
+def counted(table: pd.DataFrame, by: str = "story") -> dict[str, str]:
+    """n of the rows of a report by story, as one number or a range."""
+    found = {}
+    for name, rows in table.groupby(by, sort=False):
+        n = rows["n"].dropna()
+        found[shown(str(name))] = (
+            "none" if n.empty else f"{n.min()}" if n.min() == n.max() else f"{n.min()} to {n.max()}"
+        )
+    return found
+
+
+__all__ = [
+    "BAR", "BOUNDARY", "COLUMN_MM", "INK", "LINE", "QUIET", "TINT", "WIDTH_MM", "caption", "counted", "curve", "dots",
+    "emcog_style", "few_ticks", "key", "look", "page", "shown", "stories_of", "title",
+]  # fmt: skip

@@ -1,0 +1,63 @@
+"""Figure: cohesion of people's and of each method's events in the key graph, as the difference from random ones.
+
+python figures/cohesion.py [--results FOLDER] [--out FOLDER]
+"""
+
+import sys
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from emcog.viz.panels import caption, counted, curve, dots, emcog_style, few_ticks, page, shown, stories_of, title
+
+ORDER = ("people", "S", "SM", "SC", "F", "FM", "FC", "sentence", "optimal")
+METRICS = ("modularity", "conductance", "intra_inter")
+IN_LAYERS = ("people", "S", "SM", "F")
+AXES = {"modularity": "Modularity\nminus random", "conductance": "Conductance\nminus random",
+        "intra_inter": "Intra / inter similarity\nminus random"}  # fmt: skip
+
+
+def draw(report: pd.DataFrame) -> tuple[Figure, str]:
+    """The figure and its caption."""
+    stories = stories_of(report)
+    figure, axes = page(22 + 36 * len(stories) + 45, len(stories) + 1, 3,
+                        gridspec_kw={"height_ratios": [1.0] * len(stories) + [1.15]})  # fmt: skip
+    pooled = report[report["layer"].isna()]
+    with emcog_style():
+        for i, story in enumerate(stories):
+            there = [m for m in ORDER if m in set(pooled[pooled["story"] == story]["method"])]
+            for j, metric in enumerate(METRICS):
+                rows = pooled[(pooled["story"] == story) & (pooled["metric"] == metric)]
+                dots(axes[i, j], rows, there, chance=0.0)
+                axes[i, j].set_xlabel(AXES[metric].replace("\n", " "))
+                title(axes[i, j], shown(story), "ABCDEF"[i] if j == 0 else "")
+                if j:
+                    axes[i, j].set_yticklabels([])
+        last = stories[0]
+        for j, metric in enumerate(METRICS):
+            ax = axes[-1, j]
+            for method in IN_LAYERS:
+                rows = report[(report["story"] == last) & (report["metric"] == metric) & (report["method"] == method)
+                              & report["layer"].notna()].sort_values("layer")  # fmt: skip
+                if len(rows):
+                    curve(ax, rows["layer"], rows, method)
+            ax.axhline(0, color="#96A3AF", lw=0.8, zorder=0)
+            ax.set_xlabel("Layer")
+            ax.set_ylabel(AXES[metric])
+            few_ticks(ax, "y")
+            title(ax, f"{shown(last)}, by layer", "ABCDEF"[len(stories)] if j == 0 else "")
+        axes[-1, 0].legend(fontsize=6, ncols=2, loc="best", handlelength=2.2, columnspacing=1.0)
+    about = (
+        "Cohesion of events in the graph of un-rotated key similarities, as the difference from segmentations with the "
+        "same event lengths in random order (0: no more cohesive than random). Higher modularity and intra/inter "
+        "similarity, and lower conductance, are more cohesive. All methods have as many events as people have. Last "
+        "row: each layer alone."
+    )
+    bars = "95% bootstrap intervals over events, about the mean of the random segmentations."
+    return figure, caption(report, about, bars, {f"{k} (events)": v for k, v in counted(pooled).items()})
+
+
+if __name__ == "__main__":
+    from emcog.cli.scripts import figure
+
+    sys.exit(figure("cohesion", __doc__))

@@ -1,0 +1,73 @@
+"""Figure: the key graph as a similarity matrix, with the seams that people and the model cut it at.
+
+python figures/key_graph.py [--results FOLDER] [--out FOLDER]
+"""
+
+import sys
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from emcog.viz.panels import BOUNDARY, COLUMN_MM, INK, LINE, caption, emcog_style, page, shown
+
+SIDES = (("people", INK, "-"), ("SM", BOUNDARY, "-"), ("S", LINE, "--"))
+
+
+def draw(report: pd.DataFrame) -> tuple[Figure, str]:
+    """The figure and its caption."""
+    cells = report[report["metric"] == "similarity"]
+    blocks = report[report["metric"] == "block"].sort_values("row")
+    words, tokens = blocks["estimate"].to_numpy(), int(blocks["n"].iloc[0])
+    n = len(words)
+    matrix = np.full((n, n), np.nan)
+    row, column = cells["row"].to_numpy(int), cells["column"].to_numpy(int)
+    matrix[row, column] = matrix[column, row] = cells["estimate"].to_numpy()
+    figure, axes = page(82, 1, 1, width_mm=COLUMN_MM)
+    ax = axes[0, 0]
+    off = matrix[~np.eye(n, dtype=bool)]
+    low, high = np.nanpercentile(off, [1, 99.5])
+    with emcog_style():
+        image = ax.imshow(np.clip(matrix, low, high), cmap="cividis", interpolation="nearest", aspect="equal",
+                          extent=(0, n, n, 0))  # fmt: skip
+        count = {}
+        for k, (method, colour, line) in enumerate(SIDES):
+            places = report[(report["metric"] == "boundary") & (report["method"] == method)]["place"].to_numpy()
+            at = np.interp(places[places <= words[-1]], words, np.arange(n))
+            count[method] = len(at)
+            edge = -4.5 * (k + 1)
+            ax.vlines(at, edge, edge + 4.0, color=colour, lw=1.1, clip_on=False)
+            ax.text(n + 1, edge + 2.0, shown(method), fontsize=6, va="center", color=colour, clip_on=False)
+        _seams(ax, report, words, n)
+        ticks = np.arange(0, n, max(1, n // 4))
+        ax.set_xticks(ticks, [f"{int(words[i]):,}" for i in ticks])
+        ax.set_yticks(ticks, [f"{int(words[i]):,}" for i in ticks])
+        ax.set_xlabel("Word")
+        ax.set_ylabel("Word")
+        for side in ax.spines.values():
+            side.set_visible(False)
+        bar = figure.colorbar(image, ax=ax, shrink=0.6, pad=0.02)
+        bar.set_label("Key similarity (dot product)", fontsize=6.5)
+        bar.ax.tick_params(labelsize=6)
+        bar.outline.set_linewidth(0.4)
+    about = (
+        f"{shown(str(report['story'].iloc[0]))}: similarity of un-rotated keys, summed over the upper half of the layers "
+        f"and all heads, negative ones as 0, averaged over blocks of {tokens} tokens; colours are cut at the 1st and "
+        "99.5th percentile off the diagonal. White: the people's events (for the bundled story: its author's scenes). "
+        "Above: boundaries of people, of SM and of S, as many as people have in the whole story."
+    )
+    return figure, caption(report, about, "none are drawn.", {f"boundaries shown, {m}": k for m, k in count.items()}
+                           | {"blocks": n})  # fmt: skip
+
+
+def _seams(ax, report: pd.DataFrame, words: np.ndarray, n: int) -> None:
+    places = report[(report["metric"] == "boundary") & (report["method"] == "people")]["place"].to_numpy()
+    edges = np.concatenate([[0], np.interp(places[places <= words[-1]], words, np.arange(n)), [n]])
+    for a, b in zip(edges[:-1], edges[1:], strict=True):
+        ax.plot([a, b, b, a, a], [a, a, b, b, a], color="white", lw=0.7)
+
+
+if __name__ == "__main__":
+    from emcog.cli.scripts import figure
+
+    sys.exit(figure("key_graph", __doc__))

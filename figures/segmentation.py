@@ -1,0 +1,88 @@
+"""Figure: one story: surprise word by word, the model's events, people's boundaries.
+
+python figures/segmentation.py [--results FOLDER] [--out FOLDER]
+"""
+
+import sys
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy.ndimage import gaussian_filter1d
+
+from emcog.viz.panels import BAR, BOUNDARY, INK, LINE, QUIET, TINT, caption, emcog_style, few_ticks, page, shown
+
+ROW_WORDS = 800
+SMOOTH = 12
+METHODS = ("SM", "S", "F")
+
+
+def draw(report: pd.DataFrame) -> tuple[Figure, str]:
+    """The figure and its caption."""
+    surprisal = report[report["metric"] == "surprisal"].sort_values("place")
+    values = surprisal["estimate"].to_numpy()
+    n = len(values)
+    rows = max(1, min(6, -(-n // ROW_WORDS)))
+    length = -(-n // rows)
+    density = report[report["metric"] == "density"].sort_values("place")
+    lines = {m: report[(report["metric"] == "boundary") & (report["method"] == m)]["place"].to_numpy()
+             for m in ("people", *METHODS)}  # fmt: skip
+    lanes = [name for name in ("people", *METHODS) if len(lines[name])]
+    figure, axes = page(36 * rows + 8, 2 * rows, 1, gridspec_kw={"height_ratios": [1.0, 0.62] * rows})
+    known = np.isfinite(values)
+    smooth = gaussian_filter1d(np.where(known, values, np.nanmean(values)), SMOOTH)
+    top = float(np.nanpercentile(values, 99.5))
+    with emcog_style():
+        for i in range(rows):
+            lo, hi = i * length, min((i + 1) * length, n)
+            above, below = axes[2 * i, 0], axes[2 * i + 1, 0]
+            above.vlines(np.arange(lo, hi), 0, np.minimum(values[lo:hi], top), color=BAR, lw=0.35)
+            above.plot(np.arange(lo, hi), smooth[lo:hi], color=LINE, lw=1.1)
+            for place in lines["people"][(lines["people"] >= lo) & (lines["people"] < hi)]:
+                above.axvline(place, color=INK, lw=0.8, ls=(0, (3, 2)))
+            above.set_ylabel("Surprisal\n(bits)")
+            above.set_ylim(0, top)
+            above.tick_params(labelbottom=False)
+            few_ticks(above, "y", 3)
+            _lanes(below, lines, lanes, lo, hi)
+            if len(density):
+                _density(below, density, lo, hi, len(lanes))
+            for ax in (above, below):
+                ax.set_xlim(lo - 1, lo + length)
+            if i == rows - 1:
+                below.set_xlabel("Word")
+    story = shown(str(report["story"].iloc[0]))
+    count = {m: len(lines[m]) for m in lanes}
+    people = "people's density above their boundaries" if len(density) else "no density, as this is one list"
+    about = (
+        f"{story}. Upper: surprisal of each word (bars, cut at their 99.5th percentile) and smoothed (Gaussian, SD "
+        f"{SMOOTH} words); dashed, the boundaries that people (for the bundled story: its author) set. Lower: "
+        f"boundaries of people and of each method, as many as people have; {people}."
+    )
+    return figure, caption(report, about, "none are drawn.", {f"boundaries, {m}": k for m, k in count.items()} | {"words": n})
+
+
+def _lanes(ax, lines: dict[str, np.ndarray], lanes: list[str], lo: int, hi: int) -> None:
+    colours = {"people": INK, "S": LINE, "SM": BOUNDARY, "F": QUIET}
+    for k, name in enumerate(reversed(lanes)):
+        inside = lines[name][(lines[name] >= lo) & (lines[name] < hi)]
+        ax.axhspan(k + 0.08, k + 0.92, color=TINT, lw=0, zorder=0)
+        ax.vlines(inside, k + 0.08, k + 0.92, color=colours[name], lw=1.4)
+    ax.set_ylim(0, len(lanes))
+    ax.set_yticks(np.arange(len(lanes)) + 0.5, [shown(name) for name in reversed(lanes)])
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+
+
+def _density(ax, density: pd.DataFrame, lo: int, hi: int, lanes: int) -> None:
+    height = density["estimate"].to_numpy()
+    x = density["place"].to_numpy()
+    inside = (x >= lo) & (x < hi)
+    base, most = lanes - 1 + 0.08, max(height.max(), 1e-9)
+    ax.fill_between(x[inside], base, base + 0.84 * height[inside] / most, color=BAR, lw=0, zorder=1)
+
+
+if __name__ == "__main__":
+    from emcog.cli.scripts import figure
+
+    sys.exit(figure("segmentation", __doc__))
