@@ -18,11 +18,11 @@ OLDEST_TESTS := tests/lm tests/segmentation tests/cli
 STORY := datasets/demo/late_letter.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help setup demo test lint format unit oldest wheel clean
+.PHONY: help setup demo test lint format unit oldest docs tutorial wheel clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo "also: make setup | lint | format | unit | oldest | wheel | clean"
+	@echo "also: make setup | lint | format | unit | oldest | docs | tutorial | wheel | clean"
 
 setup: $(READY)
 
@@ -31,7 +31,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || { echo "creating .venv with $(PYTHON)"; $(PYTHON) -m venv .venv; }
 	@echo "installing emcog into .venv (the first time, this fetches PyTorch)"
 	@# In the environment the constraints hold for the build tools too; `-c` alone would not reach those.
-	@PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(PIP) install --quiet --editable ".[dev]"
+	@PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(PIP) install --quiet --editable ".[dev,docs]"
 	@touch $@
 
 demo: $(READY)
@@ -69,9 +69,19 @@ oldest: $(OLDEST_READY)
 		print("with", *found); assert set(found) <= set(pins), "the oldest versions are not in front"'
 	$(BIN)/pytest $(OLDEST_TESTS)
 
+# The documentation, in site/: pages that open in a browser as they lie there. (The variable silences an advertisement.)
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: $(READY)
+	@$(BIN)/python -m mkdocs build --quiet --strict --clean
+	@echo "The documentation is in site/index.html"
+
+# Runs the pages whose code is run by the tests, and writes what it prints below each block.
+tutorial: $(READY)
+	$(BIN)/python docs/tools/running.py --write
+
 wheel: $(READY)
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	@ls dist
 
 clean:
-	rm -rf .venv .oldest build dist demo-output .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .oldest build dist site demo-output .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

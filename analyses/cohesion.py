@@ -57,10 +57,8 @@ def segmentations(story: Stimulus, heard: Heard, seed: int) -> dict[str, np.ndar
     else:
         count = len(heard.starts("S"))
     for method in METHODS:
-        if method != "optimal" and heard.can(method):
+        if heard.can(method) and (method != "optimal" or story.people is not None):
             made[method] = heard.starts(method, count, seed=seed)
-        elif method == "optimal" and heard.can(method) and story.people is not None:
-            made[method] = heard.starts(method, count)
     return {name: starts for name, starts in made.items() if len(starts) > 1}
 
 

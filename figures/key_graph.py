@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 
 from emcog.viz.panels import BOUNDARY, COLUMN_MM, INK, LINE, caption, emcog_style, page, shown
 
-SIDES = (("people", INK, "-"), ("SM", BOUNDARY, "-"), ("S", LINE, "--"))
+LANE = 0.055
+"""Height of a row of boundaries above the matrix, as a share of it."""
+SIDES = (("people", INK), ("SM", BOUNDARY), ("S", LINE))
 
 
 def draw(report: pd.DataFrame) -> tuple[Figure, str]:
@@ -23,7 +25,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     matrix = np.full((n, n), np.nan)
     row, column = cells["row"].to_numpy(int), cells["column"].to_numpy(int)
     matrix[row, column] = matrix[column, row] = cells["estimate"].to_numpy()
-    figure, axes = page(82, 1, 1, width_mm=COLUMN_MM)
+    figure, axes = page(72, width_mm=COLUMN_MM)
     ax = axes[0, 0]
     off = matrix[~np.eye(n, dtype=bool)]
     low, high = np.nanpercentile(off, [1, 99.5])
@@ -31,13 +33,13 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         image = ax.imshow(np.clip(matrix, low, high), cmap="cividis", interpolation="nearest", aspect="equal",
                           extent=(0, n, n, 0))  # fmt: skip
         count = {}
-        for k, (method, colour, line) in enumerate(SIDES):
+        for k, (method, colour) in enumerate(SIDES):
             places = report[(report["metric"] == "boundary") & (report["method"] == method)]["place"].to_numpy()
             at = np.interp(places[places <= words[-1]], words, np.arange(n))
             count[method] = len(at)
-            edge = -4.5 * (k + 1)
-            ax.vlines(at, edge, edge + 4.0, color=colour, lw=1.1, clip_on=False)
-            ax.text(n + 1, edge + 2.0, shown(method), fontsize=6, va="center", color=colour, clip_on=False)
+            edge = -LANE * n * (k + 1)
+            ax.vlines(at, edge, edge + 0.8 * LANE * n, color=colour, lw=1.2, clip_on=False)
+            ax.text(1.02 * n, edge + 0.4 * LANE * n, shown(method), fontsize=6, va="center", color=colour, clip_on=False)
         _seams(ax, report, words, n)
         ticks = np.arange(0, n, max(1, n // 4))
         ax.set_xticks(ticks, [f"{int(words[i]):,}" for i in ticks])

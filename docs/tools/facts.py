@@ -24,7 +24,9 @@ def fill(markdown: str, page: str) -> str:
 
 def card_section(name: str) -> str:
     """A section of the model card, its heading left out."""
-    sections = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", CARD.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE))
+    sections = dict(
+        re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", CARD.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    )
     if name not in sections:
         raise DataError(f"{CARD.name} has no section {name!r}; it has {', '.join(sections)}")
     return str(sections[name]).strip()

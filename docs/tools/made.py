@@ -175,8 +175,8 @@ def gallery() -> str:
     lines = ["# Gallery", ""]
     drawn = sorted(FIGURES.glob("*.png"))
     if not drawn:
-        lines += ["No figures have been drawn in this checkout. `make figures` draws them (quick settings), and the next",
-                  "`make docs` shows them here with their captions.", ""]  # fmt: skip
+        lines += ["No figures have been drawn in this checkout. `make figures` draws them (quick settings), and the",
+                  "next `make docs` shows them here with their captions.", ""]  # fmt: skip
         return "\n".join(lines)
     lines += ["Drawn by `emcog reproduce` from the reports in `results/`. The captions and the numbers in them were",
               "written by the same run.", ""]  # fmt: skip

@@ -2,8 +2,9 @@
 
     python docs/tools/running.py --write    run docs/tutorial.md and docs/own-data.md and write their outputs anew
 
-A block of `csv` with a title is written as that file, a block of `python` goes on where the one before ended, a line of
-`sh` that begins with `emcog` is given to the command. A `text` block titled Output, right below, holds what was printed.
+A block of `csv` with a title is written as that file, a block of `python` goes on where the one before ended, a line
+of `sh` that begins with `emcog` is given to the command. A `text` block titled Output, right below, holds what was
+printed.
 """
 
 import argparse
@@ -85,7 +86,8 @@ def with_outputs(text: str, ran: list[Ran]) -> str:
     """The page with what was printed below each block of Python."""
     for one in reversed(ran):
         if one.language == "python":
-            shown = f'\n```text title="Output"\n{one.printed.rstrip()}\n```\n' if one.printed.strip() else ""
+            lines = "\n".join(line.rstrip() for line in one.printed.rstrip().splitlines())
+            shown = f'\n```text title="Output"\n{lines}\n```\n' if lines else ""
             text = text[: one.start] + f"```python\n{one.code}```\n" + shown + text[one.end :]
     return text
 

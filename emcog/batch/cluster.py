@@ -47,9 +47,7 @@ def connect(scheduler: str | None, workers: int | None, cluster: Any, n_units: i
         client = Client(scheduler if cluster is None else cluster, timeout=PATIENCE_S, set_as_default=False)
     except (OSError, ValueError, ImportError) as error:
         reason = first_words(str(error) or type(error).__name__, 200)
-        raise OptionError(
-            f"no Dask scheduler answers at {scheduler!r}: {reason}; check its address"
-        ) from None
+        raise OptionError(f"no Dask scheduler answers at {scheduler!r}: {reason}; check its address") from None
     with client:
         yield client
 
@@ -57,23 +55,26 @@ def connect(scheduler: str | None, workers: int | None, cluster: Any, n_units: i
 @contextmanager
 def _local(workers: int | None, n_units: int, gpu: bool) -> Iterator[Any]:
     """Processes of one thread each on this machine, that talk over encrypted connections: others use it too."""
+    import dask
     from distributed import LocalCluster
 
     count = default_workers(gpu) if workers is None else int(check_number("workers", workers, low=1, integer=True))
-    cluster = LocalCluster(
-        n_workers=max(1, min(count, n_units)),
-        threads_per_worker=1,
-        processes=True,
-        memory_limit=None,  # a model is most of a worker; pausing or restarting it for its size would never end
-        dashboard_address=None,
-        silence_logs=logging.CRITICAL,
-        security=True,
-        resources={GPU: 1} if gpu else None,
-    )
-    try:
-        yield cluster
-    finally:
-        cluster.close(timeout=10)
+    # By default a worker that died is given up unless its successor is there in 15 s, which a busy machine misses.
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"}):
+        cluster = LocalCluster(
+            n_workers=max(1, min(count, n_units)),
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=None,  # a model is most of a worker; pausing or restarting it for its size would never end
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+            security=True,
+            resources={GPU: 1} if gpu else None,
+        )
+        try:
+            yield cluster
+        finally:
+            cluster.close(timeout=10)
 
 
 def default_workers(gpu: bool) -> int:
@@ -86,6 +87,13 @@ def default_workers(gpu: bool) -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on every system
         return os.cpu_count() or 1
+
+
+def all_lost(client: "Client") -> bool:
+    """Whether the workers that were started here have all been given up."""
+    from distributed import LocalCluster
+
+    return isinstance(client.cluster, LocalCluster) and not client.cluster.workers
 
 
 def has_workers(client: "Client", gpu: bool) -> bool:

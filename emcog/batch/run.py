@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emcog.batch.cluster import GPU, connect, has_workers
+from emcog.batch.cluster import GPU, all_lost, connect, has_workers
 from emcog.batch.jobs import Job, Unit, units
 from emcog.batch.plan import Plan, read_plan
 from emcog.batch.results import jobs_table, write_results
@@ -140,6 +140,8 @@ def _outcomes(
     try:
         while waiting:
             finished = coming.next_batch(block=False)
+            if not finished and all_lost(client):
+                raise StorageError("all workers died and none could be started again: run it again for the rest")
             if not finished:
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
             for future in finished:

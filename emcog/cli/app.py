@@ -1,5 +1,6 @@
 """The `emcog` command: its subcommands, and what happens when one of them fails."""
 
+import errno
 import gc
 import logging
 import os
@@ -112,6 +113,9 @@ def _report(error: Exception, given: Sequence[str]) -> int:
         files = [name for name in given if name.startswith("-") and name != "-" and os.path.isfile(name)]
         hint = f"; if the file {files[0]} is meant, write ./{files[0]}" if files else ""
         say(f"error: {error.format_message().rstrip('.')}{hint}; see {where} --help")
+        return USAGE_ERROR
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO) and error.filename is None:
+        say(f"error: cannot write to standard output: {error.strerror}; send it to a place with room")
         return USAGE_ERROR
     say(f"internal error: {type(error).__name__}: {error}; run it again with --debug and report what it shows")
     return FAILURE

@@ -90,6 +90,8 @@ class Heard:
     ) -> np.ndarray:
         """First tokens of a method's events; the same as `emcog.segment(...).boundaries`, without listening again.
 
+        Where there are fewer sentences than events asked for, all sentences are taken instead of an error.
+
         Parameters
         ----------
         method : a name in `emcog.segmenting.METHODS`. n_events, gamma, signal, seed : as in `emcog.segment`.
@@ -97,6 +99,8 @@ class Heard:
         """
         wanted = METHODS[method]
         places = word_tokens(self.owner) if snap else None
+        if wanted.propose == "sentence" and n_events is not None and n_events > len(self.sentences):
+            n_events = None
         if wanted.propose == "optimal":
             longest = max(BAND, 4 * -(-self.n // n_events) if n_events else 0)
             found = optimal(self.graph, n_events, max_event=longest).boundaries
@@ -159,12 +163,12 @@ def hear(
         listening = listen(transcript, lm, on_keys=keys_heard, progress=progress)
     except (ModelError, OptionError):  # no rotary positions, no keys
         keys_heard, listening = None, listen(transcript, lm, progress=progress)
+    if len(listening.tokens) < 2:
+        raise DataError(f"story {transcript.name} has fewer than two tokens")
     array = None if keys_heard is None else keys_heard.array()
     if folder is not None:
         contents = {} if array is None else {names["keys.npy"]: _bytes(array)}
         write_files(folder, contents | {names["tokens.parquet"]: lambda path: listening.tokens.to_parquet(path)})
-    if len(listening.tokens) < 2:
-        raise DataError(f"story {transcript.name} has fewer than two tokens")
     return Heard(transcript, listening.tokens, listening.words, array)
 
 

@@ -1,2 +1,5 @@
+"""Being written."""
+
+
 def summary_page(results):
     return ""

@@ -34,18 +34,31 @@ def environment(tmp_path):
 def start(environment, tmp_path):
     """Starts `emcog batch` in the folder of the plan."""
 
+    started = []
+
     def go(*arguments, **extra):
         command = [sys.executable, "-m", "emcog", "batch", "plan.toml", *map(str, arguments)]
-        return subprocess.Popen(
-            command, cwd=tmp_path, env=environment | extra, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        started.append(
+            subprocess.Popen(
+                command,
+                cwd=tmp_path,
+                env=environment | extra,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
         )
+        return started[-1]
 
-    return go
+    yield go
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 def done(process, timeout=300):
     out, err = process.communicate(timeout=timeout)
-    assert "Traceback" not in err
+    assert all(line.startswith("emcog: ") for line in err.splitlines()), err  # progress, on a slow machine
     return process.returncode, out, err
 
 
@@ -74,16 +87,17 @@ def test_a_killed_worker_loses_no_job(start, write_plan, tmp_path):
     process = start("--workers", 2)
     wait_for(lambda: len(list((tmp_path / "out").glob("jobs/*/job.json"))) >= 4)
     os.kill(children(process.pid)[0].pid, signal.SIGKILL)
-    status, out, err = done(process)
-    assert (status, err) == (0, "")
+    status, out, _ = done(process)
+    assert status == 0
     assert out.splitlines()[1].split() == ["20", "0", "0", "80", "segment", "embedded"]
     assert len(pd.read_parquet(tmp_path / "out" / "results")) == 40
 
 
 def test_a_story_that_kills_its_worker_fails_alone(start, write_plan, tmp_path):
     write_plan({"a.txt": "One.", "kill.txt": "KILL.", "z.txt": "Two."})
-    status, out, err = done(start("--workers", 1, "--json"))
-    assert (status, err) == (1, "")
+    # The first death counts: three restarts more would only take their time.
+    status, out, _ = done(start("--workers", 1, "--json", DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0"))
+    assert status == 1
     jobs = json.loads(out)["jobs"]
     assert [job["state"] for job in jobs] == ["done", "failed", "done"]
     assert "its worker died again and again" in jobs[1]["error"]
@@ -117,7 +131,7 @@ def test_ctrl_c_keeps_what_is_finished(start, write_plan, tmp_path):
     wait_for(lambda: len(list((tmp_path / "out").glob("jobs/*/job.json"))) >= 2)
     process.send_signal(signal.SIGINT)
     status, out, err = done(process)
-    assert (status, out, err) == (130, "", "emcog: interrupted\n")
+    assert (status, out, err.splitlines()[-1]) == (130, "", "emcog: interrupted")
     assert len(list((tmp_path / "out").glob("jobs/*/job.json"))) < 30
     assert done(start("--workers", 2, "--quiet"))[0] == 0
 

@@ -52,7 +52,7 @@ def test_the_rows_are_one_dataset(run, write_plan, tmp_path):
 
 
 def test_settings_of_several_kinds_are_text_in_the_dataset(run, write_plan, tmp_path):
-    run(write_plan({"a.txt": "One."}, "layers = [[4, 5], 6]"))
+    run(write_plan({"a.txt": "One."}, 'method = "SM"\nlayers = [[4, 5], 6]'))
     assert pd.read_parquet(tmp_path / "out" / "results")["setting_layers"].tolist() == ["4,5", "6"]
 
 
@@ -120,11 +120,17 @@ def test_a_mended_transcript_is_done_on_the_next_run(run, write_plan, tmp_path):
     assert run(plan)["state"].tolist() == ["done"] * 3
 
 
-def test_a_model_is_loaded_once_and_its_jobs_come_together(run, write_plan, fakes):
+def test_a_model_is_loaded_once_and_its_jobs_come_together(write_plan, fakes):
+    from distributed import LocalCluster
+
+    from emcog.batch.run import run_batch
+
     stories = {f"{i}.txt": "One." for i in range(6)}
     tallies: list[Tally] = []
-    table = run(write_plan(stories, models=["m1", "m2", "broken", "m3"]), progress=tallies.append)
-    assert sorted(fakes) == ["broken", "m1", "m2", "m3"]  # the workers are threads of one process, with one shelf
+    plan = write_plan(stories, models=["m1", "m2", "broken", "m3"])
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as one:
+        table = run_batch(plan, cluster=one, progress=tallies.append)
+    assert fakes == ["m1", "m2", "broken", "m3"]
     assert tallies[-1].loads == 4
     assert table.groupby("model")["state"].agg(set).to_dict() == {
         "m1": {"done"}, "m2": {"done"}, "m3": {"done"}, "broken": {"failed"},

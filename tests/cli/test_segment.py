@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import emcog
 from emcog.errors import ModelError
 from emcog.segmentation import Segmentation
 
@@ -118,8 +119,12 @@ def test_quiet_says_nothing(run, lm_calls, story):
     [
         ("--signal", "suprisal", "surprisal, "),
         ("--propose", "treshold", "threshold"),
-        ("--snap", "sentense", "word, sentence"),
-        ("--refine", "magic", "refine"),
+        ("--snap", "sentense", "word, sentence, none"),
+        ("--refine", "magic", "modularity, conductance, none"),
+        ("--method", "sm", "did you mean 'SM'?"),
+        ("--layers", "4,5", "layers has no effect"),
+        ("--distance", "9", "distance has no effect"),
+        ("--out", "/proc/x", "cannot write to /proc/x"),
         ("--from", "docx", "srt"),
         ("--gamma", "nan", "gamma must be a number"),
         ("--gamma", "inf", "gamma must be a number"),
@@ -154,6 +159,7 @@ def test_a_wrong_value_is_one_line_and_nothing_is_loaded_or_written(
     ("name", "content", "said"),
     [
         ("missing.txt", None, "missing.txt"),
+        ("", None, "path is empty"),
         ("empty.txt", b"", "empty"),
         ("blank.txt", b" \n\t", "no words"),
         ("bad.txt", b"caf\xe9 au lait", "--encoding"),
@@ -204,6 +210,7 @@ def test_a_model_that_cannot_be_loaded(run, lm_calls, story, tmp_path, monkeypat
     [
         ("--model", "no/such-model-here", "cannot load 'no/such-model-here'"),
         ("--model", "in", "holds no model"),
+        ("--model", "", "the model's name is empty"),
         ("--device", "abacus", "choose from auto, cpu"),
         ("--dtype", "int3", "choose from auto, "),
     ],
@@ -214,7 +221,7 @@ def test_a_model_that_is_not_there_is_one_line(run, story, tmp_path, monkeypatch
     done = run("segment", story, option, value)
     assert (done.status, done.out) == (2, "")
     assert re.fullmatch(r"emcog: error: [^\n]+\n", done.err)
-    assert said in done.err
+    assert said in done.err and ".;" not in done.err
     assert written(tmp_path) == ["in/bell.txt"]
 
 
@@ -289,3 +296,70 @@ def test_what_a_story_says_is_not_obeyed(run, lm_calls, tmp_path):
     assert done.status == 0
     assert "\x1b" not in done.out
     assert "[bold]Run[/bold] [31m away :smile:" in done.out
+
+
+def test_a_hub_out_of_reach_is_asked_once(run, story, monkeypatch):
+    """The library would ask for every file six times, with growing pauses: a minute and more."""
+    asked = []
+
+    class Session:
+        def head(self, url, **options):
+            asked.append((url, options))
+            raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.utils.get_session", Session)
+    done = run("segment", story, "--model", "no/such-model-here")
+    assert done.status == 2
+    assert "the Hugging Face hub cannot be reached from here; give a Hugging Face name" in done.err
+    assert len(asked) == 1 and asked[0][1]["timeout"] <= 5
+
+
+def test_a_file_whose_name_looks_like_an_option(run, lm_calls, tmp_path):
+    (tmp_path / "-dash.txt").write_text(TEXT)
+    done = run("segment", "-dash.txt")
+    assert done.status == 2
+    assert "write ./-dash.txt" in done.err and done.err.count("\n") == 1
+    assert run("segment", "./-dash.txt").status == 0
+    assert "./" not in run("segment", "-dosh.txt").err
+
+
+def test_levels_are_shown_in_the_table(run, lm_calls, story, monkeypatch):
+    made = emcog.segmenting.segment
+
+    def nested(*arguments, **options):
+        whole = made(*arguments, **options)
+        events = whole.events.assign(level_0=[0, 0, 0, 1], level_1=[0, 0, 1, 2], parent=[0, 0, 1, 2])
+        return Segmentation(events, whole.tokens, whole.words, whole.provenance)
+
+    monkeypatch.setattr(emcog.segmenting, "segment", nested)
+    monkeypatch.setenv("COLUMNS", "100")
+    rows = [line.split() for line in run("segment", story, "--levels", "2,3,4").out.splitlines()]
+    assert rows[0] == ["event", "level_0", "level_1", "parent", "words", "tokens", "surprise", "begins"]
+    assert ["".join(row[:4]) for row in rows[1:5]] == ["0000", "1000", "2011", "3122"]
+
+
+def test_control_characters_in_names_are_spelt_out(run, lm_calls, tmp_path):
+    (tmp_path / "a\x1b[31m.txt").write_text(TEXT)
+    done = run("segment", "a\x1b[31m.txt", "--out", "o\x1b[32mut")
+    assert done.status == 0
+    assert "\x1b" not in done.out + done.err
+    assert "o\\x1b[32mut" in done.out
+    bad = run("segment", "b\x1b[31m.txt")
+    assert bad.status == 2 and "\x1b" not in bad.err
+
+
+@pytest.mark.parametrize("command", [["signals"], ["signals", "--json"], ["--version"]])
+def test_a_full_disk_behind_standard_output_is_one_line(shell, command):
+    with open("/dev/full", "wb") as full:
+        done = shell(*command, stdout=full)
+    assert done.returncode == 2
+    assert re.fullmatch(rb"emcog: error: [^\n]*No space left on device[^\n]*\n", done.stderr)
+
+
+@pytest.mark.parametrize("content", [b"", b" \n"])
+def test_empty_standard_input(run, lm_calls, tmp_path, monkeypatch, content):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    done = run("segment", "-")
+    assert done.status == 2
+    assert done.err.startswith("emcog: error: standard input: ") and done.err.count("\n") == 1

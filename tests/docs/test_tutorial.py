@@ -37,7 +37,12 @@ def page_of(tmp_path, text):
 
 
 def test_blocks_go_on_where_the_one_before_ended_and_outputs_are_written_below(running, tmp_path):
-    text = '# A\n\n```csv title="a.csv"\nx\n1\n```\n\n```python\ny = open("a.csv").read()\n```\n\n```python\nprint(len(y))\n```\n\nEnd.\n'
+    blocks = [
+        '```csv title="a.csv"\nx\n1\n```',
+        '```python\ny = open("a.csv").read()\n```',
+        "```python\nprint(len(y))\n```",
+    ]
+    text = "\n\n".join(["# A", *blocks, "End.\n"])
     ran = running.run_page(page_of(tmp_path, text), tmp_path)
     assert [one.printed for one in ran] == ["", "", "4\n"]
     written = running.with_outputs(text, ran)

@@ -16,6 +16,7 @@ DECLARED = [
     for line in [
         *PROJECT["project"]["dependencies"],
         *PROJECT["project"]["optional-dependencies"]["dev"],
+        *PROJECT["project"]["optional-dependencies"]["docs"],
         *PROJECT["build-system"]["requires"],
     ]
 ]

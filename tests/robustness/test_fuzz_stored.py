@@ -75,11 +75,11 @@ def test_spoiled_segmentations(saved, tmp_path_factory, limited, suffix, reseale
     check()
 
 
+NAMES = ["in/*.txt", "embedded", "segment", "compare", "out", "SM", "none", "**", "../..", "~", "~nobody", "x" * 5000]
 VALUES = st.recursive(
     st.one_of(
         st.booleans(), st.integers(), st.floats(), st.text(max_size=8),
-        st.sampled_from(["in/*.txt", "embedded", "segment", "compare", "out", "SM", "none", "**", "../..",
-                         "~", "~nobody", "x" * 5000]),
+        st.sampled_from(NAMES),
     ),
     lambda inner: st.lists(inner, max_size=4),
     max_leaves=6,

@@ -116,7 +116,7 @@ def test_levels_of_refined_events(tiny, long_story):
 
 
 def test_what_cannot_be_had_is_said(tiny, story, monkeypatch):
-    with pytest.raises(OptionError, match="^levels=2,400: 400 events cannot be had"):
+    with pytest.raises(OptionError, match=r"^levels=2,400: 400 events cannot be had"):
         segment(story, tiny, method="SM", levels=[2, 400])
     with pytest.raises(OptionError, match="cannot be cut into 2 events"):
         segment(story, tiny, propose="optimal", n_events=2, max_event=30)

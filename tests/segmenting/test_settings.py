@@ -99,13 +99,18 @@ def test_the_limits_themselves_are_allowed():
 @pytest.mark.parametrize(
     "settings",
     [
-        {"gamma": 2, "window": 64}, {"gamma": -1, "window": 64, "method": "F"}, {"gamma": 2, "window": 64, "method": "RC"},
-        {"gamma": 2, "window": 64, "distance": 5, "propose": "peaks"}, {"distance": 5, "propose": "peaks", "n_events": 3},
-        {"window": 64, "n_events": 3}, {"window": 64, "method": "R", "levels": [2, 3]},
-        {"layers": [1], "heads": [0], "method": "FM"}, {"layers": [1], "propose": "optimal"},
+        {"gamma": 2, "window": 64},
+        {"gamma": -1, "window": 64, "method": "F"},
+        {"gamma": 2, "window": 64, "method": "RC"},
+        {"gamma": 2, "window": 64, "distance": 5, "propose": "peaks"},
+        {"distance": 5, "propose": "peaks", "n_events": 3},
+        {"window": 64, "n_events": 3},
+        {"window": 64, "method": "R", "levels": [2, 3]},
+        {"layers": [1], "heads": [0], "method": "FM"},
+        {"layers": [1], "propose": "optimal"},
         {"snap": "none", "refine": "none"},
     ],
-)  # fmt: skip
+)
 def test_what_has_an_effect_is_taken(settings):
     made = make_settings(**settings)
     assert made.snap is None and (made.refine is None) == (settings.get("method") not in ("FM", "RC"))

@@ -90,7 +90,11 @@ def test_srt(read, drawn, end, numbered):
     check(read("".join(cues).encode(), "story.srt"), drawn, interpolated=True)
 
 
-@given(pieces(words_without()).map(unlike), st.sampled_from(["\n", "\r\n"]), st.lists(st.sampled_from(["", "Mary A", "Bob"])))
+@given(
+    pieces(words_without()).map(unlike),
+    st.sampled_from(["\n", "\r\n"]),
+    st.lists(st.sampled_from(["", "Mary A", "Bob"])),
+)
 def test_webvtt(read, drawn, end, named):
     named = (named + [""] * len(drawn))[: len(drawn)]
     cues = [f"WEBVTT - a story{end}{end}NOTE nothing{end}{end}"]

@@ -1,5 +1,7 @@
 """SRT and WebVTT."""
 
+import re
+
 import pytest
 import srt
 import webvtt
@@ -94,12 +96,12 @@ YOUTUBE = """WEBVTT
 Kind: captions
 
 00:00:00.160 --> 00:00:02.310 align:start position:0%
- 
+~
 so<00:00:00.480><c> this</c><00:00:01.000><c> is</c>
 
 00:00:02.310 --> 00:00:02.320 align:start position:0%
 so this is
- 
+~
 
 00:00:02.320 --> 00:00:04.310 align:start position:0%
 so this is
@@ -107,12 +109,12 @@ the<00:00:02.900><c> story</c>
 
 00:00:04.310 --> 00:00:04.320 align:start position:0%
 the story
- 
+~
 
 00:00:04.320 --> 00:00:06.000 align:start position:0%
 the story
 the<00:00:05.000><c> story</c><00:00:05.500><c> of</c>
-"""
+""".replace("~", " ")
 
 
 def test_rolling_captions_are_read_once(read, caplog):
@@ -121,13 +123,13 @@ def test_rolling_captions_are_read_once(read, caplog):
     words = read(YOUTUBE, "rolling.vtt").words
     assert words["word"].tolist() == "so this is the story the story of".split()
     assert words["onset_s"].iloc[[0, 3, 5]].tolist() == [0.16, 2.32, 4.32]
-    assert [r.getMessage() for r in caplog.records] == [
-        f"{caplog.records[0].args[0]}: rolling captions: 4 cues begin with what the cue before shows; "
-        "these 10 words are left out"
-    ]
+    assert len(caplog.records) == 1
+    assert re.search(r"rolling\.vtt: .* 4 cues begin .* these 10 words are left out", caplog.text)
     two_lines = cue(1, 1, 2, "one two") + cue(2, 2, 3, "one two\nthree") + cue(3, 3, 5, "one two\nthree\nfour")
     assert read(two_lines, "s.srt").text == "one two three four"
-    growing = cue(1, 1, 2, "one") + cue(2, 2, 3, "<i>one</i> two") + cue(3, 3, 5, "one two three") + cue(4, 5, 6, "four")
+    growing = (
+        cue(1, 1, 2, "one") + cue(2, 2, 3, "<i>one</i> two") + cue(3, 3, 5, "one two three") + cue(4, 5, 6, "four")
+    )
     assert read(growing, "s.srt").text == "one two three four"
 
 

@@ -1,0 +1,61 @@
+"""Figure: the model's events against coarse and fine human events.
+
+python figures/granularity.py [--results FOLDER] [--out FOLDER]
+"""
+
+import sys
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
+
+from emcog.viz.panels import BAR, LINE, caption, emcog_style, few_ticks, page, shown, stories_of, title
+
+GRAINS = {"coarse": ("#222222", "o", "-"), "fine": (LINE, "s", "--")}
+METHODS = ("S", "SM")
+
+
+def draw(report: pd.DataFrame) -> tuple[Figure, str]:
+    """The figure and its caption."""
+    stories = stories_of(report)
+    figure, axes = page(6 + 44 * len(stories), len(stories), 2)
+    with emcog_style():
+        for i, story in enumerate(stories):
+            for j, method in enumerate(METHODS):
+                ax = axes[i, j]
+                own = report[(report["story"] == story) & (report["method"] == method)]
+                for grain, (colour, marker, line) in GRAINS.items():
+                    rows = own[own["grain"] == grain].sort_values("event_words")
+                    if len(rows):
+                        words = rows["grain_words"].iloc[0]
+                        ax.plot(rows["event_words"], rows["z"], color=colour, marker=marker, ls=line, ms=3.2, lw=1.0,
+                                label=f"{grain} ({words:.0f} words)")  # fmt: skip
+                        ax.axvline(words, color=colour, lw=0.8, ls=":", zorder=0)
+                ax.axhline(0, color=BAR, lw=0.8, zorder=0)
+                ax.axhspan(-1.96, 1.96, color="#E9EEF3", lw=0, zorder=-1)
+                ax.set_xscale("log")
+                sizes = np.unique(own["event_words"].round().astype(int))
+                ax.xaxis.set_major_locator(FixedLocator(sizes))
+                ax.xaxis.set_major_formatter(ScalarFormatter())
+                ax.xaxis.set_minor_formatter(NullFormatter())
+                few_ticks(ax, "y")
+                ax.set_ylabel("F1, SD above chance")
+                ax.set_xlabel("Mean words of a model's event")
+                title(ax, f"{shown(story)}, {method}", "ABCDEF"[i] if j == 0 else "")
+                ax.legend(title="People's events", title_fontsize=6.5, loc="best", handlelength=2.4)
+    about = (
+        "How far F1 between the model's boundaries and people's lies above boundaries moved around the story, in standard "
+        "deviations of those (grey: within 1.96 of chance), for model's events of many sizes against two grains of "
+        "people's. Dotted: the size of people's events. Coarse: people's boundaries; fine: described segments "
+        "(Sherlock), clauses (Pie Man), sentences elsewhere, which the author or the describer made."
+    )
+    counts = {f"{shown(s)} (boundaries)": f"{int(g['n'].min())} to {int(g['n'].max())}"
+              for s, g in report.groupby("story", sort=False)}  # fmt: skip
+    return figure, caption(report, about, "none: z has chance's own spread as its unit.", counts)
+
+
+if __name__ == "__main__":
+    from emcog.cli.scripts import figure
+
+    sys.exit(figure("granularity", __doc__))

@@ -1,0 +1,61 @@
+"""Figure: in which layers' and heads' key graphs people's events hold together.
+
+python figures/layers.py [--results FOLDER] [--out FOLDER]
+"""
+
+import sys
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from emcog.viz.panels import BAR, INK, QUIET, TINT, caption, counted, emcog_style, few_ticks, page, shown, stories_of, title
+
+MARKS = ("^", "v", "<", ">", "s", "D", "p", "h")
+METRICS = (("modularity", 1, "Modularity: SD above random"), ("conductance", -1, "Conductance: SD below random"))
+WIDE = 8
+"""Heads up to which each has a mark of its own; of more, all are dots."""
+
+
+def draw(report: pd.DataFrame) -> tuple[Figure, str]:
+    """The figure and its caption."""
+    stories = stories_of(report)
+    figure, axes = page(6 + 44 * len(stories), len(stories), 2)
+    heads = int(report["head"].max()) + 1 if report["head"].notna().any() else 0
+    with emcog_style():
+        for i, story in enumerate(stories):
+            for j, (metric, sign, label) in enumerate(METRICS):
+                ax = axes[i, j]
+                rows = report[(report["story"] == story) & (report["metric"] == metric)].assign(z=lambda t, s=sign: s * t.z)
+                layers = rows[rows["layer"].notna() & rows["head"].isna()].sort_values("layer")
+                ax.axhspan(-1.96, 1.96, color=TINT, lw=0, zorder=0)
+                ax.axhline(0, color=BAR, lw=0.8, zorder=1)
+                ax.plot(layers["layer"], layers["z"], color=INK, marker="o", ms=4, lw=1.0, label="all heads", zorder=3)
+                for head in range(heads):
+                    own = rows[rows["head"] == head].sort_values("layer")
+                    mark = MARKS[head] if heads <= WIDE else "."
+                    shift = 0.12 * (head - (heads - 1) / 2) / max(1, heads - 1)
+                    ax.plot(own["layer"] + shift, own["z"], ls="", marker=mark, ms=3.2, mfc="none", mec=QUIET, mew=0.8,
+                            label=f"head {head}" if heads <= WIDE else None, zorder=2)  # fmt: skip
+                whole = rows[rows["layer"].isna()]
+                if len(whole):
+                    ax.axhline(float(whole["z"].iloc[0]), color=INK, lw=0.8, ls="--", label="all layers")
+                ax.set_xticks(np.arange(int(layers["layer"].max()) + 1))
+                few_ticks(ax, "y")
+                ax.set_xlabel("Layer")
+                ax.set_ylabel(label)
+                title(ax, shown(story), "ABCDEF"[i] if j == 0 else "")
+        axes[0, -1].legend(loc="best", ncols=2, handlelength=1.6, columnspacing=1.0)
+    about = (
+        "How much more modular, and less conductive, people's events are in the key graph of each layer (line) and head "
+        "(open marks) than random events with the same lengths, in standard deviations of the random ones; above 0 is "
+        "more cohesive. Grey: within 1.96 of chance, for one test; there are as many tests as marks."
+    )
+    return figure, caption(report, about, "none: z has chance's own spread as its unit.",
+                           {f"{k} (events)": v for k, v in counted(report).items()})  # fmt: skip
+
+
+if __name__ == "__main__":
+    from emcog.cli.scripts import figure
+
+    sys.exit(figure("layers", __doc__))

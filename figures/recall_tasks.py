@@ -1,0 +1,59 @@
+"""Figure: facts of other kinds found again, by length.
+
+python figures/recall_tasks.py [--results FOLDER] [--out FOLDER]
+"""
+
+import sys
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+
+from emcog.viz.panels import caption, curve, emcog_style, page, shown, stories_of, title
+
+METHODS = ("S", "SM", "SM+C", "F", "recency", "random", "window", "full attention")
+
+
+def draw(report: pd.DataFrame) -> tuple[Figure, str]:
+    """The figure and its caption."""
+    correct = report[(report["metric"] == "correct") & report["depth"].isna()]
+    tasks = stories_of(correct)
+    there = [m for m in METHODS if m in set(correct["method"])]
+    columns = min(4, len(tasks))
+    lines = -(-len(tasks) // columns)
+    figure, axes = page(12 + 44 * lines, lines, columns, sharey=True)
+    with emcog_style():
+        for k, ax in enumerate(axes.ravel()):
+            if k >= len(tasks):
+                ax.axis("off")
+                continue
+            own = correct[correct["story"] == tasks[k]]
+            for shift, method in enumerate(there):
+                rows = own[own["method"] == method].sort_values("length")
+                if len(rows):
+                    curve(ax, rows["length"] * 1.03 ** (shift - len(there) / 2), rows, method, label=method)
+            ax.set_xscale("log")
+            ax.xaxis.set_major_locator(FixedLocator(sorted(set(own["length"]))))
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+            ax.xaxis.set_minor_formatter(NullFormatter())
+            ax.set_ylim(-0.03, 1.03)
+            ax.margins(x=0.15)
+            ax.set_xlabel("Tokens")
+            ax.set_ylabel("Share said exactly" if k % columns == 0 else "")
+            title(ax, shown(tasks[k]), "ABCDEFGH"[k])
+        names = {label: handle for ax in axes.ravel() for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+        figure.legend(list(names.values()), list(names), loc="outside upper left", ncols=len(names), handlelength=2.4)
+    about = (
+        "Share of answers that are said exactly, over all depths, for several numbers told apart by names, pairs of "
+        "names and numbers without prose, where people live, and associations of many kinds asked for in turn. Settings "
+        "as for the pass key. Points of one length lie side by side, so that their intervals can be told apart."
+    )
+    counts = {f"{shown(t)} (questions a point)": f"{int(g['n'].min())} to {int(g['n'].max())}"
+              for t, g in correct.groupby("story", sort=False)}  # fmt: skip
+    return figure, caption(report, about, "Wilson's 95% intervals; questions of one reading are not independent.", counts)
+
+
+if __name__ == "__main__":
+    from emcog.cli.scripts import figure
+
+    sys.exit(figure("recall_tasks", __doc__))
