@@ -18,11 +18,11 @@ OLDEST_TESTS := tests/lm tests/segmentation tests/cli
 STORY := datasets/demo/late_letter.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help setup demo test lint format unit oldest docs tutorial wheel clean
+.PHONY: help setup demo figures test lint format unit oldest docs tutorial wheel clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo "also: make setup | lint | format | unit | oldest | docs | tutorial | wheel | clean"
+	@echo "also: make figures | setup | lint | format | unit | oldest | docs | tutorial | wheel | clean"
 
 setup: $(READY)
 
@@ -39,6 +39,10 @@ demo: $(READY)
 	@echo
 	@echo "The outputs are in demo-output:"
 	@ls demo-output | sed 's/^/  /'
+
+# The paper's figures with quick settings; what is drawn already is left alone, what is not here is named.
+figures: $(READY)
+	@$(BIN)/emcog reproduce
 
 test: lint unit oldest
 

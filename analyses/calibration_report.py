@@ -1,6 +1,6 @@
 """The simulations of analyses/calibration.py as one report: how often each test finds something where nothing is.
 
-    python analyses/calibration_report.py [--seed 0] [--quick] [--force] [--out FOLDER]
+python analyses/calibration_report.py [--seed 0] [--quick] [--force] [--out FOLDER]
 """
 
 import sys

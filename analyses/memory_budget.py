@@ -1,6 +1,6 @@
 """How much recall does how much memory buy? Pass keys and several keys against n_mem, the recalled tokens in sight.
 
-    python analyses/memory_budget.py [--model NAME] [--seed 0] [--quick] [--force] [--out FOLDER]
+python analyses/memory_budget.py [--model NAME] [--seed 0] [--quick] [--force] [--out FOLDER]
 """
 
 import sys

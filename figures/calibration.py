@@ -43,7 +43,9 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         "Default null model: circular shift."
     )
     n = report[report["test"] != "coverage"]["n"]
-    return figure, caption(report, about, "Wilson's 95% intervals.", f"{int(n.min())} to {int(n.max())} simulated data sets")
+    return figure, caption(
+        report, about, "Wilson's 95% intervals.", f"{int(n.min())} to {int(n.max())} simulated data sets"
+    )
 
 
 def _panel(ax, rows: pd.DataFrame, names: list[str], heading: str, letter: str) -> None:

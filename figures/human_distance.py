@@ -48,7 +48,9 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         "one person against the others. A distance alone favours any method that spreads its boundaries as people do."
     )
     bars = "95% intervals over observers, or for a list over stretches of the story where the measure allows one."
-    return figure, caption(report, about, bars, {f"{k} (boundaries; films: observers)": v for k, v in counted(report).items()})
+    return figure, caption(
+        report, about, bars, {f"{k} (boundaries; films: observers)": v for k, v in counted(report).items()}
+    )
 
 
 def _finish(ax, row: int, column: int, label: str, name: str) -> None:

@@ -25,7 +25,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     matrix = np.full((n, n), np.nan)
     row, column = cells["row"].to_numpy(int), cells["column"].to_numpy(int)
     matrix[row, column] = matrix[column, row] = cells["estimate"].to_numpy()
-    figure, axes = page(72, width_mm=COLUMN_MM)
+    figure, axes = page(64, width_mm=COLUMN_MM)
     ax = axes[0, 0]
     off = matrix[~np.eye(n, dtype=bool)]
     low, high = np.nanpercentile(off, [1, 99.5])
@@ -39,7 +39,9 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             count[method] = len(at)
             edge = -LANE * n * (k + 1)
             ax.vlines(at, edge, edge + 0.8 * LANE * n, color=colour, lw=1.2, clip_on=False)
-            ax.text(1.02 * n, edge + 0.4 * LANE * n, shown(method), fontsize=6, va="center", color=colour, clip_on=False)
+            ax.text(
+                1.02 * n, edge + 0.4 * LANE * n, shown(method), fontsize=6, va="center", color=colour, clip_on=False
+            )
         _seams(ax, report, words, n)
         ticks = np.arange(0, n, max(1, n // 4))
         ax.set_xticks(ticks, [f"{int(words[i]):,}" for i in ticks])

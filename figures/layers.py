@@ -9,7 +9,20 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emcog.viz.panels import BAR, INK, QUIET, TINT, caption, counted, emcog_style, few_ticks, page, shown, stories_of, title
+from emcog.viz.panels import (
+    BAR,
+    INK,
+    QUIET,
+    TINT,
+    caption,
+    counted,
+    emcog_style,
+    few_ticks,
+    page,
+    shown,
+    stories_of,
+    title,
+)
 
 MARKS = ("^", "v", "<", ">", "s", "D", "p", "h")
 METRICS = (("modularity", 1, "Modularity: SD above random"), ("conductance", -1, "Conductance: SD below random"))
@@ -26,7 +39,9 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         for i, story in enumerate(stories):
             for j, (metric, sign, label) in enumerate(METRICS):
                 ax = axes[i, j]
-                rows = report[(report["story"] == story) & (report["metric"] == metric)].assign(z=lambda t, s=sign: s * t.z)
+                rows = report[(report["story"] == story) & (report["metric"] == metric)].assign(
+                    z=lambda t, s=sign: s * t.z
+                )
                 layers = rows[rows["layer"].notna() & rows["head"].isna()].sort_values("layer")
                 ax.axhspan(-1.96, 1.96, color=TINT, lw=0, zorder=0)
                 ax.axhline(0, color=BAR, lw=0.8, zorder=1)

@@ -20,8 +20,10 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     budgets = sorted(set(report["n_mem"]))
     places = {n: i for i, n in enumerate(budgets)}
     with emcog_style():
-        for ax, table, label, letter in ((axes[0, 0], correct, "Share said exactly", "A"),
-                                         (axes[1, 0], recalled, "Layers that recalled\nthe statement (share)", "B")):
+        for ax, table, label, letter in (
+            (axes[0, 0], correct, "Share said exactly", "A"),
+            (axes[1, 0], recalled, "Layers that recalled\nthe statement (share)", "B"),
+        ):
             for k, method in enumerate(METHODS):
                 rows = table[table["method"] == method].sort_values("n_mem")
                 if len(rows):

@@ -49,11 +49,15 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         "tried). All but full attention have the same window and the same budget of recalled tokens."
     )
     bars = "none are drawn; Wilson's 95% intervals are in the report."
-    return figure, caption(report, about, bars, {f"{k} (questions a cell)": v for k, v in counted(correct, "method").items()})
+    return figure, caption(
+        report, about, bars, {f"{k} (questions a cell)": v for k, v in counted(correct, "method").items()}
+    )
 
 
 def _grid(rows: pd.DataFrame, lengths: np.ndarray, depths: np.ndarray) -> np.ndarray:
-    return rows.pivot_table(index="depth", columns="length", values="estimate").reindex(depths, columns=lengths).to_numpy()
+    return (
+        rows.pivot_table(index="depth", columns="length", values="estimate").reindex(depths, columns=lengths).to_numpy()
+    )
 
 
 def _numbers(ax, grid: np.ndarray) -> None:

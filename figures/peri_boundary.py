@@ -8,7 +8,20 @@ import sys
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emcog.viz.panels import BAR, QUIET, TINT, caption, counted, curve, emcog_style, few_ticks, page, shown, stories_of, title
+from emcog.viz.panels import (
+    BAR,
+    QUIET,
+    TINT,
+    caption,
+    counted,
+    curve,
+    emcog_style,
+    few_ticks,
+    page,
+    shown,
+    stories_of,
+    title,
+)
 
 SIGNALS = ("surprisal", "entropy", "bayesian_surprise")
 P = 0.05

@@ -40,7 +40,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         for j, (metric, variant, label) in enumerate(SUMMARIES):
             _bars(axes[1, j], report, there, metric, variant, label)
             title(axes[1, j], "", "DE"[j])
-        for ax in axes[1, len(SUMMARIES):]:
+        for ax in axes[1, len(SUMMARIES) :]:
             ax.axis("off")
     about = (
         "Upper: probability of going on to the event at each lag, given that it could be recalled, for what memory "

@@ -41,7 +41,9 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             ax.set_xlabel("Tokens")
             ax.set_ylabel("Share said exactly" if k % columns == 0 else "")
             title(ax, shown(tasks[k]), "ABCDEFGH"[k])
-        names = {label: handle for ax in axes.ravel() for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+        names = {
+            label: handle for ax in axes.ravel() for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+        }
         figure.legend(list(names.values()), list(names), loc="outside upper left", ncols=len(names), handlelength=2.4)
     about = (
         "Share of answers that are said exactly, over all depths, for several numbers told apart by names, pairs of "
@@ -50,7 +52,9 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     )
     counts = {f"{shown(t)} (questions a point)": f"{int(g['n'].min())} to {int(g['n'].max())}"
               for t, g in correct.groupby("story", sort=False)}  # fmt: skip
-    return figure, caption(report, about, "Wilson's 95% intervals; questions of one reading are not independent.", counts)
+    return figure, caption(
+        report, about, "Wilson's 95% intervals; questions of one reading are not independent.", counts
+    )
 
 
 if __name__ == "__main__":

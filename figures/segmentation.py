@@ -59,7 +59,9 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         f"{SMOOTH} words); dashed, the boundaries that people (for the bundled story: its author) set. Lower: "
         f"boundaries of people and of each method, as many as people have; {people}."
     )
-    return figure, caption(report, about, "none are drawn.", {f"boundaries, {m}": k for m, k in count.items()} | {"words": n})
+    return figure, caption(
+        report, about, "none are drawn.", {f"boundaries, {m}": k for m, k in count.items()} | {"words": n}
+    )
 
 
 def _lanes(ax, lines: dict[str, np.ndarray], lanes: list[str], lo: int, hi: int) -> None:

@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,9 @@ def pictures() -> dict[str, Path]:
 
 def public_names(room: str) -> dict[str, str]:
     """The room's `__all__`, each name with the place that defines it."""
-    file = ROOT / "emcog" / room.replace(".", "/") / "__init__.py"
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    imported = {
-        alias.asname or alias.name: f"{node.module}.{alias.name}"
-        for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
-    }  # fmt: skip
+    imported = imports(f"emcog.{room}")
     listed = next(
-        node.value for node in tree.body
+        node.value for node in parsed(f"emcog.{room}").body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__"
     )  # fmt: skip
     return {name: imported.get(name, f"emcog.{room}.{name}") for name in ast.literal_eval(listed)}
@@ -83,15 +79,43 @@ def face() -> str:
         if name in ("__version__", "EmcogError"):
             continue
         _, place = where[f"{emcog._HOMES[name]}.{name}"]
-        rows.append(f"- [`emcog.{name}`][{place}]")
+        rows.append(f"- [`emcog.{name}`][{place}]: {claim(place)}")
     rooms = [f"- [{title}]({room}.md): `emcog.{room}`" for room, title in ROOMS.items()]
     return "\n".join([
         "# The API", "", "`import emcog` loads nothing heavy: each name is fetched when it is first used.", "",
         *rows, "- [`emcog.EmcogError`][emcog.errors.EmcogError]: the family of all errors, below", "",
         "## Rooms", "", *rooms, "", "## Errors", "",
         "Every error of emcog's own is one line that says what was wrong, where, and what to do.", "",
-        "::: emcog.errors", "    options:", "      show_root_heading: false", "      heading_level: 3", "",
+        *[f"::: emcog.errors.{name}\n    options:\n      heading_level: 3\n" for name in defined("emcog.errors")],
     ])  # fmt: skip
+
+
+def parsed(module: str) -> ast.Module:
+    """A module of this checkout, read and not run."""
+    path = ROOT / module.replace(".", "/")
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def imports(module: str) -> dict[str, str]:
+    """Name -> the place that it is imported from, anywhere in a module."""
+    nodes = [node for node in ast.walk(parsed(module)) if isinstance(node, ast.ImportFrom)]
+    return {alias.asname or alias.name: f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
+
+
+def defined(module: str) -> dict[str, ast.ClassDef | ast.FunctionDef]:
+    """The classes and functions that a module defines, by name."""
+    return {node.name: node for node in parsed(module).body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+
+
+def claim(place: str) -> str:
+    """The first line of what a class or function says of itself, with a small letter and no full stop."""
+    module, _, name = place.rpartition(".")
+    found = defined(module).get(name)
+    if found is None:  # handed on from further in
+        return claim(imports(module)[name])
+    said = (ast.get_docstring(found) or "").partition("\n")[0].rstrip(".")
+    return said if said[1:2].isupper() else said[:1].lower() + said[1:]
 
 
 def commands() -> str:
@@ -111,10 +135,17 @@ def commands() -> str:
             lines += ["| | what it does | default |", "| --- | --- | --- |"]
             lines += [f"| {_call(p)} | {_cell(p.help)} | {_default(p)} |" for p in [*arguments, *options]]
             lines.append("")
-        if command.epilog:
-            example = command.epilog.removeprefix("Example:").strip()
-            lines += ["```sh", example, "```", ""]
+        lines += _example(command.epilog or "")
     return "\n".join(lines)
+
+
+def _example(epilog: str) -> list[str]:
+    """The paragraphs of an example: what ends in a colon is said, the rest is typed."""
+    parts = [part.strip() for part in epilog.split("\n\n") if part.strip()]
+    lines: list[str] = []
+    for said, group in groupby(parts, key=lambda part: part.endswith(":")):
+        lines += [*group, ""] if said else ["```sh", *group, "```", ""]
+    return lines
 
 
 def _flat(command: Any, name: str) -> list[tuple[str, Any]]:

@@ -14,7 +14,21 @@ from typing import Annotated, NoReturn
 import typer
 
 import emcog
-from emcog.cli import ask, batch, compare, datasets, memory, models, read, recall, report, segment, signals, train
+from emcog.cli import (
+    ask,
+    batch,
+    compare,
+    datasets,
+    memory,
+    models,
+    read,
+    recall,
+    report,
+    reproduce,
+    segment,
+    signals,
+    train,
+)
 from emcog.cli.console import log_to_stderr, say
 from emcog.errors import EmcogError
 
@@ -29,6 +43,7 @@ app.command("segment", epilog=segment.EXAMPLE)(segment.segment)
 app.command("batch", epilog=batch.EXAMPLE)(batch.batch)
 app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
 app.command("report", epilog=report.EXAMPLE)(report.report)
+app.command("reproduce", epilog=reproduce.EXAMPLE)(reproduce.reproduce)
 app.command("read", epilog=read.EXAMPLE)(read.read)
 app.command("ask", epilog=ask.EXAMPLE)(ask.ask)
 app.command("recall", epilog=recall.EXAMPLE)(recall.recall)

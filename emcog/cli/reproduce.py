@@ -8,7 +8,9 @@ import typer
 from emcog.cli.console import say, show_json, show_line
 from emcog.cli.scripts import find_shared_data, steps
 
-EXAMPLE = "Example:\n\nemcog reproduce cohesion segmentation\n\nEverything, with full settings:\n\nemcog reproduce --full"
+EXAMPLE = (
+    "Example:\n\nemcog reproduce cohesion segmentation\n\nEverything, with full settings:\n\nemcog reproduce --full"
+)
 
 
 def reproduce(
@@ -36,7 +38,9 @@ def reproduce(
 
     known = list(dict.fromkeys([*ANALYSES, *FIGURES]))
     wanted = [check_choice("analysis or figure", name, known) for name in names or known]
-    analyses = [name for name in ANALYSES if name in wanted or name in {FIGURES[f].report for f in wanted if f in FIGURES}]
+    analyses = [
+        name for name in ANALYSES if name in wanted or name in {FIGURES[f].report for f in wanted if f in FIGURES}
+    ]
     figures = [name for name in FIGURES if name in wanted or FIGURES[name].report in wanted]
     find_shared_data()
     drawn: list[str] = []

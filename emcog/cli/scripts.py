@@ -80,7 +80,9 @@ def analysis(name: str, doc: str | None) -> int:
     if not given.quiet:
         for line in table.attrs["provenance"]["missing"]:
             say(f"not there: {line}")
-        show_line(f"{given.out / name}: {len(table)} rows" + ("" if made else ", there already (--force makes it anew)"))
+        show_line(
+            f"{given.out / name}: {len(table)} rows" + ("" if made else ", there already (--force makes it anew)")
+        )
     return 0
 
 

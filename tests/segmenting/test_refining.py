@@ -81,7 +81,8 @@ def test_the_end_of_the_text_drops_a_proposal_however_the_chunks_fall(tiny, hear
 @pytest.mark.parametrize("method", ["FM", "RC", "SM"])
 def test_proposals_that_need_the_whole_signal_are_refined_in_a_second_pass(method, tiny, long_story, heard):
     plain, refined = (
-        segment(long_story, tiny, method=name, n_events=40, layers=[0, 1], heads=[1]) for name in (method[0], method)
+        segment(long_story, tiny, method=name, n_events=40, **graph)
+        for name, graph in ((method[0], {}), (method, {"layers": [0, 1], "heads": [1]}))
     )
     metric = "modularity" if method[1] == "M" else "conductance"
     graph = similarity(heard[1], layers=[0, 1], heads=[1])
