@@ -55,8 +55,9 @@ def _boundaries(story: Stimulus, heard: Heard, setting: Setting) -> list[dict[st
     for done, chosen in enumerate([*[[name] for name in SIGNALS], list(SIGNALS)]):
         together = len(chosen) > 1
         try:
-            found = regress(table, "boundary", chosen, controls=CONTROLS, lags=1, n_null=999 if setting.quick else 9999,
-                            n_boot=500 if setting.quick else 2000, seed=setting.seed, dataset=story.dataset)  # fmt: skip
+            found = regress(table, "boundary", chosen, controls=CONTROLS, lags=1, seed=setting.seed,
+                            n_null=999 if setting.quick else 9999, n_boot=500 if setting.quick else 2000,
+                            dataset=story.dataset)  # fmt: skip
         except (DataError, np.linalg.LinAlgError) as error:
             setting.missing.append(f"{story.name}, {', '.join(chosen)}: {error}")
             continue

@@ -38,8 +38,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         handles, told = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, told, loc="outside upper left", ncols=len(told))
     about = (
-        "Share of simulated data sets without any relation in which p < .05 (line: 5%; above it a test cries wolf), for "
-        "measures of agreement under three null models and three kinds of boundaries, and for the other tests. "
+        "Share of simulated data sets without any relation in which p < .05 (line: 5%; above it a test cries wolf), "
+        "for measures of agreement under three null models and three kinds of boundaries, and for the other tests. "
         "Default null model: circular shift."
     )
     n = report[report["test"] != "coverage"]["n"]

@@ -45,9 +45,9 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 title(ax, shown(story), "ABCDEF"[i] if j == 0 else "")
         axes[0, 0].legend(loc="best", handlelength=2.4)
     about = (
-        "Events by S and SM as the threshold rises. Left: mean length. Middle: F1 with people's boundaries, whatever the "
-        "number of events; grey, the mean and middle 95% of S's boundaries moved around the story. Right: modularity of "
-        "the events in the key graph of the upper layers, less that of random events with the same lengths."
+        "Events by S and SM as the threshold rises. Left: mean length. Middle: F1 with people's boundaries, whatever "
+        "the number of events; grey, the mean and middle 95% of S's boundaries moved around the story. Right: modularity "
+        "of the events in the key graph of the upper layers, less that of random events with the same lengths."
     )
     bars = "95% intervals, bootstrapped over events (left, right), over observers or stretches of the story (middle)."
     events = report[report["metric"] == "n_events"]

@@ -45,8 +45,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 title(ax, f"{shown(story)}, {method}", "ABCDEF"[i] if j == 0 else "")
                 ax.legend(title="People's events", title_fontsize=6.5, loc="best", handlelength=2.4)
     about = (
-        "How far F1 between the model's boundaries and people's lies above boundaries moved around the story, in standard "
-        "deviations of those (grey: within 1.96 of chance), for model's events of many sizes against two grains of "
+        "How far F1 between the model's boundaries and people's lies above boundaries moved around the story, in "
+        "standard deviations of those (grey: within 1.96 of chance), for model's events of many sizes against two grains of "
         "people's. Dotted: the size of people's events. Coarse: people's boundaries; fine: described segments "
         "(Sherlock), clauses (Pie Man), sentences elsewhere, which the author or the describer made."
     )

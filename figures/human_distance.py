@@ -55,7 +55,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
 
 def _finish(ax, row: int, column: int, label: str, name: str) -> None:
     ax.set_xlabel(label)
-    ax.set_xlim(left=0)
+    ax.set_xlim(left=-0.025 * ax.get_xlim()[1])  # a mark at 0 is shown whole
     title(ax, name, "ABCDEF"[row] if column == 0 else "")
     if column:
         ax.set_yticklabels([])

@@ -4,6 +4,7 @@ python figures/key_graph.py [--results FOLDER] [--out FOLDER]
 """
 
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
 def _seams(ax, report: pd.DataFrame, words: np.ndarray, n: int) -> None:
     places = report[(report["metric"] == "boundary") & (report["method"] == "people")]["place"].to_numpy()
     edges = np.concatenate([[0], np.interp(places[places <= words[-1]], words, np.arange(n)), [n]])
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in pairwise(edges):
         ax.plot([a, b, b, a, a], [a, a, b, b, a], color="white", lw=0.7)
 
 

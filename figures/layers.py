@@ -25,7 +25,7 @@ from emcog.viz.panels import (
 )
 
 MARKS = ("^", "v", "<", ">", "s", "D", "p", "h")
-METRICS = (("modularity", 1, "Modularity: SD above random"), ("conductance", -1, "Conductance: SD below random"))
+METRICS = (("modularity", 1, "Modularity\n(SD above random)"), ("conductance", -1, "Conductance\n(SD below random)"))
 WIDE = 8
 """Heads up to which each has a mark of its own; of more, all are dots."""
 
@@ -62,8 +62,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 title(ax, shown(story), "ABCDEF"[i] if j == 0 else "")
         axes[0, -1].legend(loc="best", ncols=2, handlelength=1.6, columnspacing=1.0)
     about = (
-        "How much more modular, and less conductive, people's events are in the key graph of each layer (line) and head "
-        "(open marks) than random events with the same lengths, in standard deviations of the random ones; above 0 is "
+        "How much more modular, and less conductive, people's events are in the key graph of each layer (line) and "
+        "head (open marks) than random events with the same lengths, in standard deviations of the random ones; above 0 is "
         "more cohesive. Grey: within 1.96 of chance, for one test; there are as many tests as marks."
     )
     return figure, caption(report, about, "none: z has chance's own spread as its unit.",

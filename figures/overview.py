@@ -4,6 +4,7 @@ python figures/overview.py [--results FOLDER] [--out FOLDER]
 """
 
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         f"The pipeline on {shown(str(report['story'].iloc[0]))}. A: {WORDS} words of the story, cut where surprise "
         "exceeds its running mean by one standard deviation. B: the surprisal behind it; lines: the boundaries. C: "
         "similarity of un-rotated keys, in blocks of tokens; orange: SM's events, as many as people have. D: for each "
-        f"event read, the earlier events that were recalled; darker: in more layers ({note})."
+        f"chunk read, at the event it begins in, the earlier events that were recalled; darker: in more layers ({note})."
     )
     counts = {"words shown in A and B": WORDS, "boundaries there": n_sm, "pairs of events recalled": recalled}
     return figure, caption(report, about, "none are drawn.", counts)
@@ -106,7 +107,7 @@ def _graph(ax, report: pd.DataFrame) -> None:
     ax.imshow(np.clip(matrix, low, high), cmap="Greys", interpolation="nearest", extent=(0, n, n, 0))
     at = report[(report["metric"] == "boundary") & (report["method"] == "SM")]["place"].to_numpy()
     edges = np.concatenate([[0], np.interp(at[at <= first_words[-1]], first_words, np.arange(n)), [n]])
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in pairwise(edges):
         ax.plot([a, b, b, a, a], [a, a, b, b, a], color=BOUNDARY, lw=1.0)
     ticks = np.arange(0, n, max(1, n // 3))
     ax.set_xticks(ticks, [f"{int(first_words[i]):,}" for i in ticks])

@@ -48,8 +48,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 title(ax, shown(story), "ABCDEF"[i] if j == 0 else "")
     about = (
         "Each signal of the words around people's boundaries (0 is the first word of an event). Grey: mean and middle "
-        "95% of as many boundaries moved around the story together. A black line under the axis' top marks a stretch of "
-        "words beyond chance, tested for all lags at once (cluster permutation, p < .05)."
+        "95% of as many boundaries moved around the story together. A black line under the axis' top marks a stretch "
+        "of words beyond chance, tested for all lags at once (cluster permutation, p < .05)."
     )
     bars = "95% bootstrap intervals over boundaries."
     means = report[report["metric"] == "mean"]

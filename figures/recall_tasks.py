@@ -47,8 +47,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         figure.legend(list(names.values()), list(names), loc="outside upper left", ncols=len(names), handlelength=2.4)
     about = (
         "Share of answers that are said exactly, over all depths, for several numbers told apart by names, pairs of "
-        "names and numbers without prose, where people live, and associations of many kinds asked for in turn. Settings "
-        "as for the pass key. Points of one length lie side by side, so that their intervals can be told apart."
+        "names and numbers without prose, where people live, and associations of many kinds asked for in turn. "
+        "Settings as for the pass key. Points of one length lie side by side, so that their intervals can be told apart."
     )
     counts = {f"{shown(t)} (questions a point)": f"{int(g['n'].min())} to {int(g['n'].max())}"
               for t, g in correct.groupby("story", sort=False)}  # fmt: skip

@@ -43,8 +43,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         axes[0, 0].legend(loc="best", handlelength=2.4)
     about = (
         "Reading and generating after more and more tokens, with memory and with full attention of the same model, in "
-        f"turns on one machine. The dotted line is where the two speeds cross: {crossing['note'].split('; ')[1]}. Keys and "
-        "values in sight are computed from the settings."
+        f"turns on one machine. The dotted line is where the two speeds cross: {crossing['note'].split('; ')[1]}. Keys "
+        "and values in sight are computed from the settings."
     )
     measured = report[report["metric"].isin(["speed", "token_time"])]
     n = f"{int(measured['n'].min())} to {int(measured['n'].max())} repeats a point"

@@ -144,7 +144,8 @@ def _example(epilog: str) -> list[str]:
     parts = [part.strip() for part in epilog.split("\n\n") if part.strip()]
     lines: list[str] = []
     for said, group in groupby(parts, key=lambda part: part.endswith(":")):
-        lines += [*group, ""] if said else ["```sh", *group, "```", ""]
+        block = list(group)
+        lines += [*block, ""] if said else ["```sh", *block, "```", ""]
     return lines
 
 

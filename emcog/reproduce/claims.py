@@ -5,6 +5,7 @@ What the paper reports is given in words. Its numbers belong to other models and
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,8 +66,8 @@ def _distance(report: pd.DataFrame) -> Iterator[Finding]:
         surprise = by.loc[[m for m in ("S", "SM", "SC") if m in by.index], "estimate"]
         best, fixed = surprise.idxmin(), by.loc["F"]
         said = (
-            f"Wasserstein distance (share of the story): {best} {surprise.min():.3f}, p {_p(by.loc[best, 'p'])} against "
-            f"chance; F {fixed['estimate']:.3f}"
+            f"Wasserstein distance (share of the story): {best} {surprise.min():.3f}, p {_p(by.loc[best, 'p'])} "
+            f"against chance; F {fixed['estimate']:.3f}"
         )
         yield Finding(said, f"{by.iloc[0]['dataset']}/{story}", bool(surprise.min() < fixed["estimate"]))
 
@@ -112,7 +113,8 @@ def _gamma(report: pd.DataFrame) -> Iterator[Finding]:
         length = rows[rows["metric"] == "event_length"].set_index("gamma")["estimate"]
         f1 = rows[rows["metric"] == "f1"].set_index("gamma")["z"].dropna()
         best = f"; F1 furthest above chance at gamma {f1.idxmax():g} ({f1.max():.2f} SD)" if len(f1) else ""
-        said = f"events of {length.iloc[0]:.0f} tokens at gamma {length.index[0]:g}, {length.iloc[-1]:.0f} at {length.index[-1]:g}"
+        said = f"events of {length.iloc[0]:.0f} tokens at gamma {length.index[0]:g}, "
+        said += f"{length.iloc[-1]:.0f} at {length.index[-1]:g}"
         yield Finding(said + best, f"{dataset}/{story}", bool((np.diff(length) > 0).all()))
 
 
@@ -131,7 +133,8 @@ def _layers(report: pd.DataFrame) -> Iterator[Finding]:
     for (dataset, story), own in rows.groupby(["dataset", "story"], sort=False):
         best = own.loc[own["z"].idxmax()]
         many = int(((own["p_bh"] < LEVEL) & (own["estimate"] > 0)).sum())
-        said = f"{many} of {len(own)} layers beyond chance after correction; most in layer {best['layer']:.0f} ({best['z']:.2f} SD)"
+        said = f"{many} of {len(own)} layers beyond chance after correction; most in layer {best['layer']:.0f}"
+        said += f" ({best['z']:.2f} SD)"
         yield Finding(said, f"{dataset}/{story}", True if many else None)
 
 
@@ -173,7 +176,8 @@ def _recalled(rows: pd.DataFrame, data: str) -> Iterator[Finding]:
 def _budget(report: pd.DataFrame) -> Iterator[Finding]:
     rows = report[(report["metric"] == "correct") & (report["method"] == "SM")].sort_values("n_mem")
     first, last = rows.iloc[0], rows.iloc[-1]
-    said = f"n_mem {first['n_mem']:.0f}: {_number(first)}; n_mem {last['n_mem']:.0f}: {_number(last)}, {last['n']} questions"
+    said = f"n_mem {first['n_mem']:.0f}: {_number(first)}; n_mem {last['n_mem']:.0f}: {_number(last)}"
+    said += f", {last['n']} questions"
     agrees = True if last["ci_low"] > first["ci_high"] else False if last["ci_high"] < first["ci_low"] else None
     yield Finding(said, "emcog.tasks/several_keys", agrees)
 
@@ -189,7 +193,8 @@ def _speed(report: pd.DataFrame) -> Iterator[Finding]:
 def _calibrated(report: pd.DataFrame) -> Iterator[Finding]:
     rows = report[(report["test"] == "agreement") & (report["null_model"] == "circular_shift")]
     high = rows[rows["ci_low"] > LEVEL]
-    said = f"{len(rows)} tests of agreement, at most {rows['estimate'].max():.1%} of {int(rows['n'].min())} runs with p < .05"
+    said = f"{len(rows)} tests of agreement, at most {rows['estimate'].max():.1%} of {int(rows['n'].min())} runs with "
+    said += "p < .05"
     said += f"; surely above 5%: {', '.join(sorted(set(high['metric']))) or 'none'}"
     yield Finding(said, "simulated", not len(high))
 
@@ -198,12 +203,13 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
     "cohesion": (
         Claim("People's events cohere in the model's keys", "people's events are more cohesive than random ones",
               f"{FOUNTAS}, figure 4A", "yes or no where p < .05, by the sign", _cohesion),
-        Claim("Refined events cohere", "refinement gives the most cohesive events", f"{FOUNTAS}, figure 4A and the table "
-              "on long books", "SM: yes or no where p < .05, by the sign", _refined),
+        Claim("Refined events cohere", "refinement gives the most cohesive events",
+              f"{FOUNTAS}, figure 4A and the table on long books", "SM: yes or no where p < .05, by the sign", _refined),
     ),
     "human_distance": (
         Claim("Surprise finds people's boundaries", "surprise-based boundaries are nearer to people's than fixed ones",
-              f"{FOUNTAS}, figure 4B", "the best of S, SM, SC is nearer than F; p is against moved boundaries", _distance),
+              f"{FOUNTAS}, figure 4B", "the best of S, SM, SC is nearer than F; p is against moved boundaries",
+              _distance),
     ),
     "peri_boundary": (
         Claim("Surprise rises at people's boundaries", "boundaries go with transient rises of prediction error",
@@ -211,7 +217,8 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
     ),
     "predictors": (
         Claim("Bayesian surprise predicts boundaries", "Bayesian surprise does, surprisal does not", KUMAR,
-              "Bayesian surprise gains more than surprisal, and more than 0; open where no slope has p < .025", _boundaries),
+              "Bayesian surprise gains more than surprisal, and more than 0; open where no slope has p < .025",
+              _boundaries),
         Claim("Surprisal predicts reading times", "not in the paper", "Hale 2001; Levy 2008",
               "the interval of the gain lies above 0", _reading),
     ),
@@ -220,15 +227,16 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
               "mean length grows with every step of gamma", _gamma),
     ),
     "granularity": (
-        Claim("The grain of the model's events", "not in the paper", "this toolkit's own question", "always open", _grain),
+        Claim("The grain of the model's events", "not in the paper", "this toolkit's own question",
+              "always open", _grain),
     ),
     "layers": (
         Claim("Where people's events show in the keys", "cohesion is reported over layers", f"{FOUNTAS}, figure 4A",
               "yes where a layer lies beyond chance after correction; otherwise open", _layers),
     ),
     "recall_curves": (
-        Claim("Retrieval is contiguous in time", "memory's two buffers act as people's contiguity does", f"{FOUNTAS}, "
-              "section on retrieval", "yes or no where p < .05, by the side of chance", _contiguity),
+        Claim("Retrieval is contiguous in time", "retrieval by similarity and by contiguity gives human-like access",
+              f"{FOUNTAS}, abstract", "yes or no where p < .05, by the side of chance", _contiguity),
     ),
     "passkey": (
         Claim("A pass key is found again beyond the window", "retrieval succeeds across 10 million tokens",
@@ -254,7 +262,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
 """Claims by analysis."""
 
 
-def _number(row, scale: float = 1.0) -> str:
+def _number(row: Any, scale: float = 1.0) -> str:
     value = f"{scale * row['estimate']:.3g}"
     if row["ci_low"] == row["ci_low"]:
         return f"{value} [{scale * row['ci_low']:.3g}, {scale * row['ci_high']:.3g}]"
@@ -265,5 +273,5 @@ def _p(value: float) -> str:
     return "unknown" if value != value else "< .001" if value < 0.001 else f"= {value:.3f}"
 
 
-def _data(row) -> str:
+def _data(row: Any) -> str:
     return f"{row['dataset']}/{row['story']}" if row["story"] else str(row["dataset"])

@@ -32,8 +32,8 @@ def summary_page(results: Path) -> str:
         "# What came out",
         "",
         "Written by `emcog reproduce` from the reports; nothing here is typed by hand. The paper is Fountas et al. "
-        "(2025, ICLR), unless another is named; its claims are given in words, without its numbers, which were measured "
-        "with models a thousand times larger on other data. An interval is 95% and in brackets.",
+        "(2025, ICLR), unless another is named; its claims are given in words, without its numbers, which belong "
+        "to far larger models and to other data. An interval is 95% and in brackets.",
         "",
         markdown_table(pd.DataFrame(rows)) if rows else "No reports yet.",
         "",

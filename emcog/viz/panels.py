@@ -106,7 +106,7 @@ def title(ax: Axes, text: str, letter: str = "") -> None:
     """A panel's heading, with its letter in bold before it."""
     if letter:
         ax.set_title(letter, loc="left", fontsize=8, fontweight="bold", pad=4)
-        ax.set_title(text, loc="center", fontsize=7, pad=4)
+        ax.annotate(text, (0, 1), (10, 4), "axes fraction", textcoords="offset points", fontsize=7)
     else:
         ax.set_title(text, loc="left", fontsize=7, pad=4)
 

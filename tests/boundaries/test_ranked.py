@@ -35,7 +35,7 @@ def test_the_first_places_are_taken():
 def test_places_that_land_together_count_once():
     landing = np.array([0, 0, 0, 4, 4, 4, 4, 8, 8, 8])
     assert take_ranked(np.array([5, 3, 9]), 3, 10, 1, landing).tolist() == [0, 4, 8]
-    with pytest.raises(OptionError, match="only 3 events fit"):
+    with pytest.raises(OptionError, match="only 3 fit the 10 tokens"):
         take_ranked(np.arange(10), 4, 10, 1, landing)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import emcog
 import emcog.lm
-import emcog.segmenting
+import emcog.segmenting.straight  # before its load_lm is replaced, or it would keep the stand-in
 from emcog.cli import main
 
 ENTRY = "from emcog.cli import process; process()"  # what an installed `emcog` script says

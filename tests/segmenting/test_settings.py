@@ -91,7 +91,7 @@ def test_numbers_of_numpy_become_plain_ones():
 
 
 def test_the_limits_themselves_are_allowed():
-    SegmentSettings(window=32, min_event=3, max_event=5, n_events=None, distance=1, seed=0)
+    SegmentSettings(propose="peaks", window=32, min_event=3, max_event=5, n_events=None, distance=1, seed=0)
     SegmentSettings(n_events=1)
     assert SegmentSettings(layers="0,2", levels=[2, 5]).layers == (0, 2)
 
