@@ -71,7 +71,7 @@ def run(
     tables = {
         "books": bits_per_character(lm, books),
         "speech": bits_per_character(lm, speech_like((book[:part] for book in books), seed)),
-        "look_up": look_up(lm, prose, n_drills=60 if characters else 500),
+        "look_up": look_up(lm, prose, n_drills=60 if characters == QUICK_CHARACTERS else 500),
         "calibration": calibration(lm, prose),
         "others": pd.DataFrame(others, columns=["model", "bits_per_character"]),
     }
@@ -249,12 +249,13 @@ def main() -> None:
     parser.add_argument("--compare", nargs="*", default=[], metavar="MODEL", help="names of Hugging Face models")
     parser.add_argument("--reading-times", type=Path, help="words.csv of Natural Stories")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_CHARACTERS:,} characters of each book")
+    parser.add_argument("--characters", type=int, help="read only so many of each book")
     parser.add_argument("--write", action="store_true", help="write MODEL_CARD.md beside the weights")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
     against = Against(arguments.ngram, arguments.compare, arguments.reading_times)
-    characters = QUICK_CHARACTERS if arguments.quick else None
+    characters = QUICK_CHARACTERS if arguments.quick else arguments.characters
     tables = run(load_lm(), arguments.heldout, characters, arguments.seed, against, arguments.out)
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
@@ -267,7 +268,7 @@ def main() -> None:
     if arguments.write:
         record = json.loads((EMBEDDED / "training.json").read_text())
         curve = pd.read_csv(EMBEDDED / "curve.tsv", sep="\t")
-        text = card(tables, record, curve, arguments.heldout.name, not arguments.quick)
+        text = card(tables, record, curve, arguments.heldout.name, characters is None)
         (EMBEDDED / "MODEL_CARD.md").write_text(text, encoding="utf-8")
 
 

@@ -4,8 +4,8 @@
 
 Lag-CRP, forward asymmetry and temporal clustering of what memory recalls as it reads a story, with the contiguity
 buffer off and on (Fountas et al. 2025 liken its neighbours in time to people's contiguity), beside 17 people's spoken
-recalls of the Sherlock episode. An event's order is its rank; with contiguity, each event recalled by similarity is
-followed by the neighbours that came with it.
+recalls of the Sherlock episode. An event's order is its rank: what is recalled by similarity first, then the
+neighbours, an event's two one after the other, so that steps of two are there by construction.
 """
 
 import sys

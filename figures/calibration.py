@@ -61,9 +61,9 @@ def _panel(ax, rows: pd.DataFrame, names: list[str], heading: str, letter: str) 
     ax.set_yticks(range(len(names)), list(reversed(names)))
     ax.set_ylim(-0.7, len(names) - 0.3)
     ax.tick_params(axis="y", length=0)
-    ax.set_xlim(left=0)
+    ax.set_xlim(left=-0.03 * ax.get_xlim()[1])  # a mark at 0 is shown whole
     few_ticks(ax, "x", 3)
-    ax.set_xlabel("Share of runs with p < .05")
+    ax.set_xlabel("Share of p < .05")
     title(ax, heading, letter)
 
 

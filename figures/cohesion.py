@@ -8,13 +8,27 @@ import sys
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emcog.viz.panels import caption, counted, curve, dots, emcog_style, few_ticks, page, shown, stories_of, title
+from emcog.viz.panels import (
+    BAR,
+    TINT,
+    caption,
+    counted,
+    curve,
+    dots,
+    emcog_style,
+    few_ticks,
+    key,
+    page,
+    shown,
+    stories_of,
+    title,
+)
 
 ORDER = ("people", "S", "SM", "SC", "F", "FM", "FC", "sentence", "optimal")
 METRICS = ("modularity", "conductance", "intra_inter")
 IN_LAYERS = ("people", "S", "SM", "F")
-AXES = {"modularity": "Modularity\nminus random", "conductance": "Conductance\nminus random",
-        "intra_inter": "Intra / inter similarity\nminus random"}  # fmt: skip
+AXES = {"modularity": "Modularity\n(SD above random)", "conductance": "Conductance\n(SD above random)",
+        "intra_inter": "Intra / inter similarity\n(SD above random)"}  # fmt: skip
 
 
 def draw(report: pd.DataFrame) -> tuple[Figure, str]:
@@ -22,14 +36,17 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     stories = stories_of(report)
     figure, axes = page(22 + 36 * len(stories) + 45, len(stories) + 1, 3,
                         gridspec_kw={"height_ratios": [1.0] * len(stories) + [1.15]})  # fmt: skip
+    # What is drawn is z, in which stories and measures can be compared; it has no interval of its own.
+    report = report.assign(estimate=report["z"], ci_low=float("nan"), ci_high=float("nan"))
     pooled = report[report["layer"].isna()]
     with emcog_style():
         for i, story in enumerate(stories):
             there = [m for m in ORDER if m in set(pooled[pooled["story"] == story]["method"])]
             for j, metric in enumerate(METRICS):
                 rows = pooled[(pooled["story"] == story) & (pooled["metric"] == metric)]
+                axes[i, j].axvspan(-1.96, 1.96, color=TINT, lw=0, zorder=-1)
                 dots(axes[i, j], rows, there, chance=0.0)
-                axes[i, j].set_xlabel(AXES[metric].replace("\n", " "))
+                axes[i, j].set_xlabel(AXES[metric])
                 title(axes[i, j], shown(story), "ABCDEF"[i] if j == 0 else "")
                 if j:
                     axes[i, j].set_yticklabels([])
@@ -41,19 +58,20 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                               & report["layer"].notna()].sort_values("layer")  # fmt: skip
                 if len(rows):
                     curve(ax, rows["layer"], rows, method)
-            ax.axhline(0, color="#96A3AF", lw=0.8, zorder=0)
+            ax.axhspan(-1.96, 1.96, color=TINT, lw=0, zorder=-1)
+            ax.axhline(0, color=BAR, lw=0.8, zorder=0)
             ax.set_xlabel("Layer")
             ax.set_ylabel(AXES[metric])
             few_ticks(ax, "y")
             title(ax, f"{shown(last)}, by layer", "ABCDEF"[len(stories)] if j == 0 else "")
-        axes[-1, 0].legend(fontsize=6, ncols=2, loc="best", handlelength=2.2, columnspacing=1.0)
+        key(figure, axes[-1, 0])
     about = (
-        "Cohesion of events in the graph of un-rotated key similarities, as the difference from segmentations with the "
-        "same event lengths in random order (0: no more cohesive than random). Higher modularity and intra/inter "
-        "similarity, and lower conductance, are more cohesive. All methods have as many events as people have. Last "
-        "row: each layer alone."
+        "Cohesion of events in the graph of un-rotated key similarities: how far it lies from that of segmentations "
+        "with the same event lengths in random order, in standard deviations of those (grey: within 1.96). Higher "
+        "modularity and intra/inter similarity, and lower conductance, are more cohesive. All methods have as many "
+        "events as people have. Last row: each layer alone."
     )
-    bars = "95% bootstrap intervals over events, about the mean of the random segmentations."
+    bars = "none: z has chance's own spread as its unit; the differences and their intervals are in the report."
     return figure, caption(report, about, bars, {f"{k} (events)": v for k, v in counted(pooled).items()})
 
 

@@ -7,6 +7,7 @@ import sys
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from emcog.viz.panels import BAR, TINT, caption, curve, emcog_style, few_ticks, page, shown, stories_of, title
 
@@ -35,8 +36,11 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                         curve(ax, rows["gamma"], rows, method)
                 if metric == "event_length":
                     ax.set_yscale("log")
+                    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
                 else:
                     few_ticks(ax, "y")
+                if metric == "f1":
+                    ax.set_ylim(bottom=0)
                 if metric == "modularity":
                     ax.axhline(0, color=BAR, lw=0.8, zorder=0)
                 ax.set_ylabel(label)
@@ -46,8 +50,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         axes[0, 0].legend(loc="best", handlelength=2.4)
     about = (
         "Events by S and SM as the threshold rises. Left: mean length. Middle: F1 with people's boundaries, whatever "
-        "the number of events; grey, the mean and middle 95% of S's boundaries moved around the story. Right: modularity "
-        "of the events in the key graph of the upper layers, less that of random events with the same lengths."
+        "the number of events; grey, the mean and middle 95% of S's boundaries moved around the story. Right: "
+        "modularity of the events in the key graph of the upper layers, less that of random events of the same lengths."
     )
     bars = "95% intervals, bootstrapped over events (left, right), over observers or stretches of the story (middle)."
     events = report[report["metric"] == "n_events"]

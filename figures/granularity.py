@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
-from emcog.viz.panels import BAR, LINE, caption, emcog_style, few_ticks, page, shown, stories_of, title
+from emcog.viz.panels import BAR, LINE, caption, emcog_style, few_ticks, key, page, shown, stories_of, title
 
 GRAINS = {"coarse": ("#222222", "o", "-"), "fine": (LINE, "s", "--")}
 METHODS = ("S", "SM")
@@ -30,7 +30,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                     if len(rows):
                         words = rows["grain_words"].iloc[0]
                         ax.plot(rows["event_words"], rows["z"], color=colour, marker=marker, ls=line, ms=3.2, lw=1.0,
-                                label=f"{grain} ({words:.0f} words)")  # fmt: skip
+                                label=grain)  # fmt: skip
                         ax.axvline(words, color=colour, lw=0.8, ls=":", zorder=0)
                 ax.axhline(0, color=BAR, lw=0.8, zorder=0)
                 ax.axhspan(-1.96, 1.96, color="#E9EEF3", lw=0, zorder=-1)
@@ -38,17 +38,17 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 sizes = np.unique(own["event_words"].round().astype(int))
                 ax.xaxis.set_major_locator(FixedLocator(sizes))
                 ax.xaxis.set_major_formatter(ScalarFormatter())
-                ax.xaxis.set_minor_formatter(NullFormatter())
+                ax.xaxis.set_minor_locator(NullLocator())
                 few_ticks(ax, "y")
                 ax.set_ylabel("F1, SD above chance")
                 ax.set_xlabel("Mean words of a model's event")
                 title(ax, f"{shown(story)}, {method}", "ABCDEF"[i] if j == 0 else "")
-                ax.legend(title="People's events", title_fontsize=6.5, loc="best", handlelength=2.4)
+    key(figure, axes[0, 0])
     about = (
         "How far F1 between the model's boundaries and people's lies above boundaries moved around the story, in "
-        "standard deviations of those (grey: within 1.96 of chance), for model's events of many sizes against two grains of "
-        "people's. Dotted: the size of people's events. Coarse: people's boundaries; fine: described segments "
-        "(Sherlock), clauses (Pie Man), sentences elsewhere, which the author or the describer made."
+        "standard deviations of those (grey: within 1.96 of chance), for model's events of many sizes against two "
+        "grains of people's. Dotted: the size of people's events. Coarse: people's boundaries; fine: described "
+        "segments (Sherlock), clauses (Pie Man), sentences elsewhere, which the author or the describer made."
     )
     counts = {f"{shown(s)} (boundaries)": f"{int(g['n'].min())} to {int(g['n'].max())}"
               for s, g in report.groupby("story", sort=False)}  # fmt: skip

@@ -56,10 +56,10 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         bar.ax.tick_params(labelsize=6)
         bar.outline.set_linewidth(0.4)
     about = (
-        f"{shown(str(report['story'].iloc[0]))}: similarity of un-rotated keys, summed over the upper half of the layers "
-        f"and all heads, negative ones as 0, averaged over blocks of {tokens} tokens; colours are cut at the 1st and "
-        "99.5th percentile off the diagonal. White: the people's events (for the bundled story: its author's scenes). "
-        "Above: boundaries of people, of SM and of S, as many as people have in the whole story."
+        f"{shown(str(report['story'].iloc[0]))}: similarity of un-rotated keys, summed over the upper half of the "
+        f"layers and all heads, negative ones as 0, averaged over blocks of {tokens} tokens; colours are cut at the "
+        "1st and 99.5th percentile off the diagonal. White: the people's events (for the bundled story: its author's "
+        "scenes). Above: boundaries of people, of SM and of S, as many as people have in the whole story."
     )
     return figure, caption(report, about, "none are drawn.", {f"boundaries shown, {m}": k for m, k in count.items()}
                            | {"blocks": n})  # fmt: skip

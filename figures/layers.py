@@ -63,8 +63,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         axes[0, -1].legend(loc="best", ncols=2, handlelength=1.6, columnspacing=1.0)
     about = (
         "How much more modular, and less conductive, people's events are in the key graph of each layer (line) and "
-        "head (open marks) than random events with the same lengths, in standard deviations of the random ones; above 0 is "
-        "more cohesive. Grey: within 1.96 of chance, for one test; there are as many tests as marks."
+        "head (open marks) than random events with the same lengths, in standard deviations of the random ones; above "
+        "0 is more cohesive. Grey: within 1.96 of chance, for one test; there are as many tests as marks."
     )
     return figure, caption(report, about, "none: z has chance's own spread as its unit.",
                            {f"{k} (events)": v for k, v in counted(report).items()})  # fmt: skip

@@ -41,14 +41,14 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         f"The pipeline on {shown(str(report['story'].iloc[0]))}. A: {WORDS} words of the story, cut where surprise "
         "exceeds its running mean by one standard deviation. B: the surprisal behind it; lines: the boundaries. C: "
         "similarity of un-rotated keys, in blocks of tokens; orange: SM's events, as many as people have. D: for each "
-        f"chunk read, at the event it begins in, the earlier events that were recalled; darker: in more layers ({note})."
+        f"chunk read, at the event it begins in, the earlier events that were recalled; darker: more layers ({note})."
     )
     counts = {"words shown in A and B": WORDS, "boundaries there": n_sm, "pairs of events recalled": recalled}
     return figure, caption(report, about, "none are drawn.", counts)
 
 
 def _lively(report: pd.DataFrame, words: pd.DataFrame) -> int:
-    """The first of `WORDS` words of a stretch with the story's usual number of boundaries, past the threshold's start."""
+    """The first of `WORDS` words of a stretch past the threshold's start that begins with an event."""
     at = report[(report["metric"] == "boundary") & (report["method"] == "S, gamma 1")]["place"].to_numpy(int)
     n = len(words)
     return int(at[np.searchsorted(at, min(200, n // 3))]) if len(at) and n > WORDS + 200 else 0

@@ -39,9 +39,9 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             _panel(axes[-1, 2], gain, "Held-out gain (millinats a word)", told)
     about = (
         "Each signal alone, beside controls. Boundaries: logistic regression of people's boundaries on the signal of "
-        "the word and of the word before, beside the word's length, sentence ends and the words since the last boundary. "
-        "Reading times (Natural Stories): linear, beside length and frequency of the word and of those before. Right: "
-        "log-likelihood of held-out stretches with the signal less that without; below 0 it only adds noise."
+        "the word and of the word before, beside the word's length, sentence ends and the words since the last "
+        "boundary. Reading times (Natural Stories): linear, beside length and frequency of the word and of those "
+        "before. Right: log-likelihood of held-out stretches with the signal less that without; below 0 it adds noise."
     )
     bars = "95% intervals, of the model for slopes, bootstrapped over stretches of 50 words for the gain."
     return figure, caption(report, about, bars, {f"{k} (words)": v for k, v in counted(report).items()})

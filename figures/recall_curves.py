@@ -13,6 +13,11 @@ from emcog.viz.panels import BAR, TINT, caption, emcog_style, few_ticks, page, t
 
 METHODS = ("memory, similarity only", "memory, similarity and contiguity", "people, spoken recall")
 COLOURS = {METHODS[0]: ("#0072B2", "s"), METHODS[1]: ("#B54A00", "D"), METHODS[2]: ("#222222", "o")}
+HEADINGS = {
+    METHODS[0]: "Memory, by similarity",
+    METHODS[1]: "Memory, and contiguity",
+    METHODS[2]: "People, spoken recall",
+}
 SUMMARIES = (("forward_asymmetry", "lag 1", "Forward\nasymmetry, lag 1"),
              ("temporal_clustering", "percentile rank", "Temporal\nclustering"))  # fmt: skip
 
@@ -36,7 +41,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             few_ticks(ax, "y")
             ax.set_xlabel("Lag (events)")
             ax.set_ylabel("Conditional response\nprobability" if i == 0 else "")
-            title(ax, method.replace(", ", ",\n", 1), "ABC"[i])
+            title(ax, HEADINGS[method], "ABC"[i])
         for j, (metric, variant, label) in enumerate(SUMMARIES):
             _bars(axes[1, j], report, there, metric, variant, label)
             title(axes[1, j], "", "DE"[j])
@@ -46,7 +51,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         "Upper: probability of going on to the event at each lag, given that it could be recalled, for what memory "
         "recalls as it reads, without and with its contiguity buffer, and for people's spoken recalls. Grey: mean and "
         "middle 95% with each trial's events in random order. Lower: forward asymmetry (0: none) and temporal "
-        "clustering (0.5: chance). With the buffer, steps to neighbours are there by construction."
+        "clustering (0.5: chance). With the buffer, an event's two neighbours follow each "
+        "other, so that steps of two are there by construction."
     )
     counts = {f"{m} (trials)": int(report[report["method"] == m]["n"].max()) for m in there}
     bars = "95% bootstrap intervals, over steps of reading for memory and over people for their recalls."

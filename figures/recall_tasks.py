@@ -7,7 +7,7 @@ import sys
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from emcog.viz.panels import caption, curve, emcog_style, page, shown, stories_of, title
 
@@ -35,7 +35,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             ax.set_xscale("log")
             ax.xaxis.set_major_locator(FixedLocator(sorted(set(own["length"]))))
             ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-            ax.xaxis.set_minor_formatter(NullFormatter())
+            ax.xaxis.set_minor_locator(NullLocator())
             ax.set_ylim(-0.03, 1.03)
             ax.margins(x=0.15)
             ax.set_xlabel("Tokens")
@@ -48,7 +48,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     about = (
         "Share of answers that are said exactly, over all depths, for several numbers told apart by names, pairs of "
         "names and numbers without prose, where people live, and associations of many kinds asked for in turn. "
-        "Settings as for the pass key. Points of one length lie side by side, so that their intervals can be told apart."
+        "Settings as for the pass key. Points of one length lie side by side, to tell their intervals apart."
     )
     counts = {f"{shown(t)} (questions a point)": f"{int(g['n'].min())} to {int(g['n'].max())}"
               for t, g in correct.groupby("story", sort=False)}  # fmt: skip

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from emcog.viz.panels import QUIET, caption, curve, emcog_style, page, title
 
@@ -33,7 +33,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             lengths = sorted(set(rows["length"]))
             ax.xaxis.set_major_locator(FixedLocator(lengths))
             ax.xaxis.set_major_formatter(FuncFormatter(_thousands))
-            ax.xaxis.set_minor_formatter(NullFormatter())
+            ax.xaxis.set_minor_locator(NullLocator())
             if metric == "speed" and np.isfinite(crossing["estimate"]):
                 ax.axvline(crossing["estimate"], color=QUIET, lw=0.8, ls=":")
             ax.set_ylim(bottom=0)
@@ -52,7 +52,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
 
 
 def _thousands(value: float, _: int) -> str:
-    return f"{value / 1000:.3g}k" if value >= 1000 else f"{value:.0f}"
+    return f"{value:,.0f}"
 
 
 if __name__ == "__main__":

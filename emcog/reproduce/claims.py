@@ -204,7 +204,8 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim("People's events cohere in the model's keys", "people's events are more cohesive than random ones",
               f"{FOUNTAS}, figure 4A", "yes or no where p < .05, by the sign", _cohesion),
         Claim("Refined events cohere", "refinement gives the most cohesive events",
-              f"{FOUNTAS}, figure 4A and the table on long books", "SM: yes or no where p < .05, by the sign", _refined),
+              f"{FOUNTAS}, figure 4A and the table on long books", "SM: yes or no where p < .05, by the sign",
+              _refined),
     ),
     "human_distance": (
         Claim("Surprise finds people's boundaries", "surprise-based boundaries are nearer to people's than fixed ones",

@@ -1,0 +1,172 @@
+"""The machinery of the analyses: listening once equals segmenting anew, reports keep, and each analysis runs."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import emcog
+from emcog.errors import DataError, OptionError
+from emcog.files import write_files
+from emcog.reproduce import (
+    ANALYSES,
+    FIGURES,
+    Setting,
+    find_stories,
+    hear,
+    is_done,
+    load_script,
+    read_report,
+    report_table,
+    summary_page,
+    write_report,
+)
+from emcog.reproduce.claims import CLAIMS
+from emcog.reproduce.recalling import rate_rows
+from emcog.stats import COLUMNS
+
+TEXT = (
+    "The bell rang twice. Anna ran home in the rain. A year later, in Rome, she was back at the harbour. "
+    "Nobody saw the ship. He slept until noon; then the letters came, and the clerk read them aloud. "
+) * 4
+
+
+@pytest.fixture(scope="module")
+def heard():
+    return hear(emcog.Transcript.from_text(TEXT, "bell"), emcog.load_lm())
+
+
+@pytest.mark.parametrize("method", ["S", "SM", "SC", "F", "FM", "R", "sentence", "lexical", "optimal"])
+@pytest.mark.parametrize("snap", [False, True])
+def test_listening_once_cuts_as_segmenting_anew(heard, method, snap):
+    anew = emcog.segment(TEXT, method=method, n_events=7, snap="word" if snap else None, seed=3)
+    assert heard.starts(method, 7, snap=snap, seed=3).tolist() == anew.events["start_token"].tolist()
+
+
+def test_what_was_heard_is_kept_and_comes_back(heard, tmp_path, monkeypatch):
+    lm = emcog.load_lm()
+    first = hear(heard.transcript, lm, tmp_path)
+    monkeypatch.setattr("emcog.reproduce.heard.listen", None)  # a second listening would fail
+    again = hear(heard.transcript, lm, tmp_path)
+    pd.testing.assert_frame_equal(first.tokens, again.tokens)
+    pd.testing.assert_frame_equal(first.words, again.words)
+    assert np.array_equal(first.keys, again.keys)
+    with pytest.raises(TypeError):
+        hear(emcog.Transcript.from_text("Another text.", "bell"), lm, tmp_path)
+
+
+def test_a_report_has_the_columns_and_what_places_it():
+    table = report_table([{"metric": "a", "estimate": 1.0, "gamma": 2.0, "n": pd.NA}, {"metric": "b", "grain": "fine"}])
+    assert list(table.columns) == [*COLUMNS, "gamma", "grain"]
+    assert table["gamma"].dtype == "float64" and np.isnan(table["gamma"][1])
+    assert table["grain"].tolist() == ["", "fine"]
+    assert table["n"].isna().all()
+
+
+def test_a_report_is_done_with_the_same_settings_only(tmp_path):
+    setting = Setting(seed=3, quick=True)
+    table = setting.report("gamma", [{"metric": "a", "estimate": 1.0, "p": 0.5, "lag": 1}], model=False)
+    write_report(tmp_path / "gamma", table)
+    assert sorted(p.name for p in (tmp_path / "gamma").iterdir()) == ["provenance.json", "report.csv", "report.parquet"]
+    assert is_done(tmp_path / "gamma", setting.settings)
+    assert not is_done(tmp_path / "gamma", Setting(seed=4, quick=True).settings)
+    assert not is_done(tmp_path / "cohesion", setting.settings)
+    back = read_report(tmp_path / "gamma")
+    pd.testing.assert_frame_equal(back, table, check_flags=False)
+    assert back.attrs["provenance"]["settings"] == setting.settings
+    assert pd.read_csv(tmp_path / "gamma" / "report.csv")["estimate"].tolist() == [1.0]
+    with pytest.raises(DataError, match="emcog reproduce cohesion"):
+        read_report(tmp_path / "cohesion")
+
+
+def test_missing_data_are_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("EMCOG_DATA", str(tmp_path))
+    monkeypatch.setattr("emcog.human.datasets.fetching.cache_folder", lambda: tmp_path / "cache")
+    found, missing = find_stories(None, quick=False)
+    assert [story.name for story in found] == ["late_letter"]
+    assert [line.split(":")[0] for line in missing] == ["kumar2023", "sherlock"]
+    with pytest.raises(OptionError, match="kumar2023"):
+        find_stories(["kumar"])
+
+
+def test_every_analysis_and_figure_has_its_script():
+    for name, analysis in ANALYSES.items():
+        script = load_script("analyses", analysis.script)
+        assert callable(script.run) and script.__doc__, name
+        assert name == "story" or name in CLAIMS
+    for name in FIGURES:
+        assert callable(load_script("figures", name).draw), name
+    assert {drawing.report for drawing in FIGURES.values()} == set(ANALYSES)
+
+
+def test_rates_are_shares_with_wilsons_interval():
+    table = pd.DataFrame({"config": "SM", "task": "pass_key", "length": 100, "recalled": 0.5,
+                          "correct": [True] * 3 + [False],
+                          "chosen": True, "log2_p": -1.0, "margin": 2.0})  # fmt: skip
+    rows = {row["metric"]: row for row in rate_rows(table, ["length"], "passkey", 0)}
+    assert (rows["correct"]["estimate"], rows["correct"]["n"], rows["correct"]["length"]) == (0.75, 4, 100)
+    z = 1.959964
+    centre, half = (3 + z**2 / 2) / (4 + z**2), z / (4 + z**2) * np.sqrt(3 * 1 / 4 + z**2 / 4)
+    assert rows["correct"]["ci_low"] == pytest.approx(centre - half, abs=1e-4)
+    assert rows["correct"]["ci_high"] == pytest.approx(centre + half, abs=1e-4)
+    assert (rows["recalled"]["estimate"], rows["margin"]["estimate"]) == (0.5, 2.0)
+
+
+def test_the_speeds_cross_where_they_do():
+    script = load_script("analyses", "throughput")
+    speeds = {script.METHODS[0]: [100, 100, 100], script.METHODS[1]: [200, 100 * 2**0.5, 50]}
+    rows = [{"metric": "speed", "method": m, "length": n, "estimate": v}
+            for m, values in speeds.items() for n, v in zip((512, 1024, 4096), values, strict=True)]  # fmt: skip
+    # In logarithms the gain goes from -1/2 to 1 while the length goes up two octaves: it is 0 a third of the way.
+    assert script._crossing(rows, (512, 1024, 4096))["estimate"] == pytest.approx(1024 * 4 ** (1 / 3))
+    assert np.isnan(script._crossing(rows, (512, 1024))["estimate"])
+
+
+def test_the_summary_tells_what_came_out_and_what_is_missing(tmp_path):
+    setting = Setting(quick=True)
+    setting.missing.append("kumar2023: dataset kumar2023 is not here")
+    common = {"analysis": "cohesion", "dataset": "demo", "story": "late_letter", "metric": "modularity", "n": 12}
+    rows = [
+        common | {"method": "people", "estimate": 0.02, "ci_low": 0.01, "ci_high": 0.03, "p": 0.002, "layer": None},
+        common | {"method": "SM", "estimate": -0.02, "ci_low": -0.03, "ci_high": -0.01, "p": 0.002, "layer": None},
+        common | {"method": "people", "estimate": 9.0, "p": 0.002, "layer": 1.0},
+    ]
+    write_report(tmp_path / "cohesion", setting.report("cohesion", rows, model=False))
+    page = summary_page(tmp_path)
+    first, second = [line for line in page.splitlines() if line.startswith("| ") and "late_letter" in line]
+    assert "0.02 [0.01, 0.03], p = 0.002, 12 events" in first and first.endswith("| yes |")
+    assert second.endswith("| no |")
+    assert "kumar2023 is not here" in page
+    assert "Without a report" in page and "passkey" in page.split("Without a report")[1]
+
+
+def test_a_small_analysis_runs_from_its_script(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["granularity.py", "--quick", "--data", "demo", "--out", str(tmp_path), "--quiet"])
+    from emcog.cli.scripts import analysis
+
+    story = emcog.Transcript.from_text(TEXT, "late_letter")
+    monkeypatch.setattr("emcog.reproduce.setting.find_stories", lambda *a, **k: ([_small(story)], ["x: not here"]))
+    assert analysis("granularity", "doc") == 0
+    table = read_report(tmp_path / "granularity")
+    assert set(table["grain"]) == {"coarse", "fine"}
+    assert table["estimate"].between(0, 1).all()
+    told = json.loads((tmp_path / "granularity" / "provenance.json").read_text())
+    assert told["missing"] == ["x: not here"] and told["model"]["name"] == "embedded"
+    before = (tmp_path / "granularity" / "report.parquet").stat().st_mtime_ns
+    assert analysis("granularity", "doc") == 0  # done already
+    assert (tmp_path / "granularity" / "report.parquet").stat().st_mtime_ns == before
+
+
+def _small(story):
+    from emcog.human import AnnotationSet, make_marks
+    from emcog.reproduce import Stimulus
+
+    lists = {"author": np.array([20, 40, 80])}
+    people = AnnotationSet("late_letter", make_marks([]), (), lists=lists, unit="word", source="test")
+    return Stimulus("demo", "late_letter", story, people)
+
+
+def test_summary_goes_to_a_file(tmp_path):
+    (path,) = write_files(tmp_path, {"SUMMARY.md": summary_page(tmp_path).encode()})
+    assert "No reports yet" in path.read_text()
