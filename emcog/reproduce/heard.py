@@ -12,6 +12,7 @@ import pandas as pd
 
 from emcog.boundaries import Story, nearest, propose, sentence_tokens, word_tokens
 from emcog.boundaries.optimal import optimal
+from emcog.boundaries.ranked import place_apart
 from emcog.boundaries.streaming import StreamingRefiner
 from emcog.errors import DataError, ModelError, OptionError
 from emcog.files import write_files
@@ -105,10 +106,14 @@ class Heard:
             longest = max(BAND, 4 * -(-self.n // n_events) if n_events else 0)
             found = optimal(self.graph, n_events, max_event=longest).boundaries
         else:
-            found = propose(wanted.propose, self._story(wanted.refine, places, n_events, gamma, signal, seed))
+            found = propose(wanted.propose, self._story(places, n_events, gamma, signal, seed))
         if wanted.refine is not None:
             found = self.refined(found, wanted.refine)
-        return found if places is None else np.union1d([0], nearest(places, self.n)[found])
+        if places is None:
+            return found
+        if wanted.refine is not None:
+            return place_apart(found, self.n, 1, places)
+        return np.union1d([0], nearest(places, self.n)[found])
 
     def refined(self, starts: np.ndarray, metric: str) -> np.ndarray:
         """Starts moved to the seams of the upper layers' graph."""
@@ -128,14 +133,12 @@ class Heard:
         tokens = np.union1d([0], np.searchsorted(self.owner, words))
         return tokens[tokens < self.n]
 
-    def _story(
-        self, refine: str | None, places: np.ndarray | None, n_events: int | None, gamma: float, signal: str, seed: int
-    ) -> Story:
+    def _story(self, places: np.ndarray | None, n_events: int | None, gamma: float, signal: str, seed: int) -> Story:
         return Story(
             signal=self.tokens[signal].to_numpy(),
             sentences=self.sentences,
             words=(self.transcript.words["word"].tolist(), np.searchsorted(self.owner, np.arange(len(self.words)))),
-            landing=None if places is None or refine else nearest(places, self.n),
+            landing=None if places is None else nearest(places, self.n),
             gamma=gamma,
             n_events=n_events,
             seed=seed,

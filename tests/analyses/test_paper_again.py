@@ -40,8 +40,9 @@ def heard():
 @pytest.mark.parametrize("method", ["S", "SM", "SC", "F", "FM", "R", "sentence", "lexical", "optimal"])
 @pytest.mark.parametrize("snap", [False, True])
 def test_listening_once_cuts_as_segmenting_anew(heard, method, snap):
-    anew = emcog.segment(TEXT, method=method, n_events=7, snap="word" if snap else None, seed=3)
-    assert heard.starts(method, 7, snap=snap, seed=3).tolist() == anew.events["start_token"].tolist()
+    count = 4 if method == "lexical" else 7  # so many valleys has so short a text
+    anew = emcog.segment(TEXT, method=method, n_events=count, snap="word" if snap else None, seed=3)
+    assert heard.starts(method, count, snap=snap, seed=3).tolist() == anew.events["start_token"].tolist()
 
 
 def test_what_was_heard_is_kept_and_comes_back(heard, tmp_path, monkeypatch):
