@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _SECONDS_BETWEEN_LOOKS = 0.1
+_AGAIN = ("pending", "lost")
+"""Of a future that was finished: its worker died before the outcome was fetched, and Dask does it again."""
 
 
 @dataclass
@@ -145,6 +147,9 @@ def _outcomes(
             if not finished:
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
             for future in finished:
+                if future.status in _AGAIN:
+                    coming.add(future)
+                    continue
                 unit = waiting.pop(future)
                 done_bytes += _weight(unit)
                 for outcome in _settled(future, unit, store):

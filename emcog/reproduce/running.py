@@ -4,14 +4,13 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from emcog.errors import DataError
 from emcog.files import write_files
 from emcog.paths import data_folder
 from emcog.reproduce.listed import ANALYSES, FIGURES
 from emcog.reproduce.reports import is_done, read_report, write_report
-from emcog.reproduce.setting import Tell
+from emcog.reproduce.setting import Setting, Tell
 from emcog.viz.style import figure_bytes
 
 CACHE = "heard"
@@ -49,10 +48,7 @@ def make_report(
     -------
     False if a report with the same settings was there already, and `force` was not asked for.
     """
-    settings: dict[str, Any] = {
-        "model": model or "embedded", "data": None if data is None else list(data), "seed": seed, "quick": quick
-    }  # fmt: skip
-    if not force and is_done(results / name, settings):
+    if not force and is_done(results / name, Setting(model, data, seed, quick).settings):
         return False
     script = load_script("analyses", ANALYSES[name].script)
     table = script.run(model=model, data=data, seed=seed, quick=quick, tell=tell, cache=results / CACHE)

@@ -7,7 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+import emcog.lm
 from emcog.errors import DataError
+from emcog.files import sha256_file
 from emcog.lm import LM, load_lm
 from emcog.options import check_number
 from emcog.reproduce.heard import Heard, hear
@@ -53,7 +55,11 @@ class Setting:
     @property
     def settings(self) -> dict[str, Any]:
         """What decides the numbers, as JSON holds it."""
-        return {"model": self.model or "embedded", "data": self.data, "seed": self.seed, "quick": self.quick}
+        made = {"model": self.model or "embedded", "data": self.data, "seed": self.seed, "quick": self.quick}
+        weights = Path(emcog.lm.__file__).parent / "embedded" / "model.safetensors"
+        if self.model is None and weights.is_file():  # an embedded LM that was trained anew makes new reports
+            made["weights_file"] = sha256_file(weights)[:16]
+        return made
 
     @cached_property
     def lm(self) -> LM:

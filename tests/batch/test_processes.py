@@ -87,9 +87,9 @@ def test_a_killed_worker_loses_no_job(start, write_plan, tmp_path):
     process = start("--workers", 2)
     wait_for(lambda: len(list((tmp_path / "out").glob("jobs/*/job.json"))) >= 4)
     os.kill(children(process.pid)[0].pid, signal.SIGKILL)
-    status, out, _ = done(process)
-    assert status == 0
-    assert out.splitlines()[1].split() == ["20", "0", "0", "80", "segment", "embedded"]
+    status, out, err = done(process)
+    assert status == 0, err
+    assert out.splitlines()[1].split() == ["20", "0", "0", "100", "segment", "embedded"]
     assert len(pd.read_parquet(tmp_path / "out" / "results")) == 40
 
 
