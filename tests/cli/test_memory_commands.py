@@ -21,7 +21,7 @@ from emcog.lm.load import EMBEDDED
 from emcog.memory import EpisodicLM, read_manifest, read_tables
 from emcog.paths import data_folder
 
-STORY = (data_folder("datasets") / "demo" / "late_letter.txt").read_text(encoding="utf-8")[:5000]
+STORY = (data_folder("datasets") / "demo" / "late_letter.txt").read_text(encoding="utf-8")[:5000].rstrip()
 SMALL = "--n-init 4 --n-local 64 --n-mem 48 --chunk 8 --min-event 2 --max-event 16".split()
 
 
