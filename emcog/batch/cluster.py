@@ -96,7 +96,7 @@ def all_lost(client: "Client") -> bool:
     return isinstance(client.cluster, LocalCluster) and not client.cluster.workers
 
 
-def has_workers(client: "Client", gpu: bool) -> bool:
-    """Whether a worker is there that the jobs can go to."""
+def n_slots(client: "Client", gpu: bool) -> int:
+    """How many jobs can run at once: a thread each, or a GPU."""
     found = client.scheduler_info(n_workers=-1)["workers"].values()
-    return any(not gpu or worker.get("resources", {}).get(GPU, 0) >= 1 for worker in found)
+    return sum(int(worker.get("resources", {}).get(GPU, 0)) if gpu else worker["nthreads"] for worker in found)

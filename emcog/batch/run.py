@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emcog.batch.cluster import GPU, all_lost, connect, has_workers
+from emcog.batch.cluster import GPU, all_lost, connect, n_slots
 from emcog.batch.jobs import Job, Unit, units
 from emcog.batch.plan import Plan, read_plan
 from emcog.batch.results import jobs_table, write_results
@@ -133,14 +133,21 @@ def _outcomes(
     """What becomes of each job, as they finish."""
     from distributed import as_completed
 
-    waiting = _submit(client, work, gpu)
-    coming = as_completed(list(waiting), loop=client.loop)
+    queue = _in_order(work)
+    waiting: dict[Future, Unit] = {}
+    coming = as_completed(loop=client.loop)
     started, everything, done_bytes = time.monotonic(), sum(_weight(unit) for unit in work), 0
-    if not has_workers(client, gpu):
+    if not n_slots(client, gpu):
         needed = f" with a GPU (dask worker ... --resources {GPU}=1)" if gpu else ""
         log.info("waiting: the scheduler has no worker%s yet", needed)
     try:
-        while waiting:
+        while queue or waiting:
+            # No more than can run at once: where a job kills its worker, Dask blames all that wait there as well.
+            while queue and len(waiting) < max(1, n_slots(client, gpu)):
+                unit = queue.pop(0)
+                future = _submit(client, unit, gpu)
+                waiting[future] = unit
+                coming.add(future)
             finished = coming.next_batch(block=False)
             if not finished and all_lost(client):
                 raise StorageError("all workers died and none could be started again: run it again for the rest")
@@ -165,17 +172,15 @@ def _outcomes(
         client.cancel(list(waiting))
 
 
-def _submit(client: "Client", work: list[Unit], gpu: bool) -> dict["Future", Unit]:
-    """Hand out the work. A model's jobs come before the next model's, so that no worker loads one twice."""
+def _in_order(work: list[Unit]) -> list[Unit]:
+    """A model's jobs before the next model's, so that no worker loads one twice."""
     models = list(dict.fromkeys(unit.load["name"] for unit in work))
-    resources = {GPU: 1} if gpu else None
-    return {
-        client.submit(
-            run_unit, unit, key=f"emcog-{unit.jobs[0].key}-{time.time_ns()}", resources=resources,
-            priority=-models.index(unit.load["name"]),
-        ): unit
-        for unit in work
-    }  # fmt: skip
+    return sorted(work, key=lambda unit: models.index(unit.load["name"]))
+
+
+def _submit(client: "Client", unit: Unit, gpu: bool) -> "Future":
+    key = f"emcog-{unit.jobs[0].key}-{time.time_ns()}"
+    return client.submit(run_unit, unit, key=key, resources={GPU: 1} if gpu else None)
 
 
 def _settled(future: "Future", unit: Unit, store: Store) -> Iterator[Outcome]:

@@ -213,14 +213,14 @@ def test_gpus_are_taken_in_turns():
 def test_gpu_jobs_wait_for_a_worker_with_a_gpu(write_plan, fakes):
     from distributed import Client, LocalCluster
 
-    from emcog.batch.cluster import has_workers
+    from emcog.batch.cluster import n_slots
     from emcog.batch.run import run_batch
 
     plan = write_plan({"a.txt": "One."}, more='device = "cuda"')
     options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
     with LocalCluster(**options) as plain, Client(plain, set_as_default=False) as client:
-        assert has_workers(client, gpu=False)
-        assert not has_workers(client, gpu=True)
+        assert n_slots(client, gpu=False) == 1
+        assert n_slots(client, gpu=True) == 0
     with LocalCluster(**options, resources={"GPU": 1}) as tagged:
         assert run_batch(plan, cluster=tagged)["state"].tolist() == ["done"]
 

@@ -81,7 +81,9 @@ def test_long_texts_take_the_banded_graph(monkeypatch):
     room = sys.modules["emcog.stats.cohesion"]  # the package hands on the function of the same name
     monkeypatch.setattr(room, "DENSE", 50)
     monkeypatch.setattr(room, "BAND", 30)
-    table = cohesion(planted(), {"people": STARTS}, metrics=["modularity"], n_null=99, per_head=False)
+    table = cohesion(
+        planted(), {"people": STARTS}, metrics=["modularity"], n_null=99, per_head=False, null="shuffled_lengths"
+    )
     expected = modularity(similarity(planted()[0], band=30), STARTS)
     row = table.iloc[0]
     assert row.estimate + row.null_mean == pytest.approx(expected)
