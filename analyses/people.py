@@ -157,6 +157,10 @@ def pieman(quick: bool) -> pd.DataFrame:
 PARTS: dict[str, Callable[[bool], pd.DataFrame]] = {
     "reading": reading, "sherlock": sherlock, "cohesion": cohesive, "recall": recall, "films": films, "pieman": pieman,
 }  # fmt: skip
+PLACES = {
+    "reading": "people-reading", "sherlock": "people-sherlock", "cohesion": "people-cohesion",
+    "recall": "people-recall", "films": "people-films", "pieman": "people-pieman",
+}  # fmt: skip
 SHOWN = ["story", "model", "method", "metric", "variant", "unit", "estimate", "ci_low", "ci_high", "ceiling",
          "null_mean", "null_sd", "z", "p", "p_bh", "n"]  # fmt: skip
 
@@ -189,7 +193,7 @@ def main() -> None:
         table.to_parquet(options.out / f"{part}.parquet", index=False)
         print(f"\n{part}\n{table[SHOWN].to_string()}")
         if options.write:
-            fill(docs_page("statistics.md"), f"people-{part}", page_block(part, table))
+            fill(docs_page("statistics.md"), PLACES[part], page_block(part, table))
 
 
 if __name__ == "__main__":
