@@ -140,6 +140,15 @@ def test_killed_again_and_again_it_goes_on_and_ends_up_the_same(run, command, pr
     assert_same(folder, read_once, lm)
 
 
+@pytest.fixture
+def interruptible():
+    """What started from a background shell would ignore interruptions."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_saves_what_was_read_and_the_command_goes_on(run, command, read_once, lm, tmp_path, monkeypatch):
     chunks = []
     real = EpisodicLM.read
