@@ -336,7 +336,7 @@ def summarize(
         half = len(steady) // 2
         growth = steady["resident_mb"][half:].median() - steady["resident_mb"][:half].median()
         add(subject, "memory, second half less first", [growth], "MB", "<= 8")
-    for where, bits, bound in zip(("in the first window", "after it"), worst, ("<= 5e-3", ""), strict=True):
+    for where, bits, bound in zip(("in the first window", "after it"), worst, ("<= 1e-4", ""), strict=True):
         add("listen against plain, float32", f"largest difference of a signal {where}", [bits], "bits", bound)
     times = processes.pivot(index="turn", columns="process", values="seconds")
     peaks = processes.pivot(index="turn", columns="process", values="peak_mb")
