@@ -27,6 +27,12 @@ def train_lm(
     batch_tokens: Annotated[int, _option(COURSE, "Tokens a step.")] = 6144,
     matrix_lr: Annotated[float, _option(COURSE, "Learning rate of Muon, for the layers' matrices.")] = 0.02,
     other_lr: Annotated[float, _option(COURSE, "Learning rate of AdamW, for embeddings and norms.")] = 0.003,
+    decay: Annotated[
+        float, _option(COURSE, "Last share of the tokens, over which the learning rates fall to 0.")
+    ] = 0.35,
+    short_share: Annotated[
+        float, _option(COURSE, "First share of the steps, which read rows of a quarter's length.")
+    ] = 0.6,
     drill_share: Annotated[float, _option(COURSE, "Share of recall drills.")] = 0.15,
     recital_share: Annotated[float, _option(COURSE, "Share of passages that come twice, to be copied.")] = 0.05,
     speech_share: Annotated[float, _option(COURSE, "Share of prose made to look like speech.")] = 0.10,
@@ -58,7 +64,8 @@ def train_lm(
 
     settings = TrainSettings(
         tokens=tokens, seed=seed, batch_tokens=batch_tokens, matrix_lr=matrix_lr, other_lr=other_lr, context=context,
-        short_context=context // 4, drill_share=drill_share, recital_share=recital_share, speech_share=speech_share,
+        short_context=context // 4, decay=decay, short_share=short_share, drill_share=drill_share,
+        recital_share=recital_share, speech_share=speech_share,
         vocab_size=vocab_size, hidden_size=hidden_size, intermediate_size=intermediate_size, layers=layers,
         heads=heads, kv_heads=kv_heads,
     )  # fmt: skip

@@ -111,8 +111,11 @@ class Curriculum:
         left = context
         while left >= LEAST_FILLER + 20 + FACT_TOKENS:
             n_facts = min(int(rng.integers(1, 7)), (left - LEAST_FILLER - 20) // FACT_TOKENS)
-            # Lengths are spread over orders of magnitude: short drills are learnt first, and lead to the long ones.
-            wanted = int(np.exp(rng.uniform(np.log(LEAST_FILLER), np.log(left - 20 - FACT_TOKENS * n_facts))))
+            # Half of the lengths are spread over orders of magnitude, since short drills are learnt first and lead to
+            # the long ones; the other half evenly, so that look-up over most of the context is not rare.
+            most = left - 20 - FACT_TOKENS * n_facts
+            spread = rng.uniform(np.log(LEAST_FILLER), np.log(most))
+            wanted = int(np.exp(spread) if rng.random() < 0.5 else rng.uniform(LEAST_FILLER, most))
             start = int(rng.integers(0, len(prose) - wanted + 1))
             sentences = split_sentences(self.tokenizer.decode(prose[start : start + wanted]))
             drill = self._encode(make_drill(rng, sentences, n_facts=n_facts))
