@@ -51,6 +51,11 @@ class Rotation:
     length : positions 0..length-1 are prepared.
     context : tokens that are ever in sight at once, at most `length`. Embeddings whose frequencies depend on the length
         of a text (dynamic NTK, LongRoPE) are asked for those of a text of this length.
+
+    Attributes
+    ----------
+    origin : where a text must start to be rotated at the very positions that the model itself would give it. Only
+        differences matter, but float32 rounds the angles of other positions otherwise.
     """
 
     def __init__(self, decoder: nn.Module, length: int, context: int, device: torch.device, dtype: torch.dtype):
@@ -60,6 +65,7 @@ class Rotation:
         # A copy, since such embeddings keep the frequencies that they were last asked for.
         cos, sin = copy.deepcopy(decoder.rotary_emb)(like, positions)
         self.cos, self.sin = cos[:, 1:], sin[:, 1:]
+        self.origin = length - context
         # Embeddings may scale both tables (YaRN): the raw query's share of that goes to the key.
         scale = self.cos[:, length - context : length - context + 1]
         self._far_cos, self._far_sin = cos[:, :1] * scale, sin[:, :1] * scale

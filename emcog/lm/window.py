@@ -93,7 +93,9 @@ class WindowAttention:
         scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
         window = min(self.cache.n_local, sliding_window or self.cache.n_local)
         turn = getattr(module, "use_rope", True)
-        q, k = (self.rotation(query, past), self.rotation(key, 0)) if turn else (query, key)
+        # While the text fits the window its positions are those of a plain pass, and so is every rounding.
+        first = self.rotation.origin + min(0, self.cache.n_local - n_keys)
+        q, k = (self.rotation(query, first + past), self.rotation(key, first)) if turn else (query, key)
         # Layers with a window of their own see nothing beyond it, as in the model itself.
         leaving = self.cache.seen + n - self.cache.n_local
         far = None

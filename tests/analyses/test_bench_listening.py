@@ -32,9 +32,9 @@ def ids():
 def test_plain_transformers_computes_what_listening_computes(bench, ids):
     # Beyond the window of 1,024 tokens, and with a last chunk that is not whole.
     within, beyond = bench.difference_in_bits(ids)
-    # A model that looks things up answers sharply, and float32 itself is some 3e-4 bits from float64 in it.
-    assert 0 < within < 5e-3
-    assert 0 < beyond < 2e-2
+    assert 0 < within < 1e-4
+    # Beyond it the plain pass rotates at ever higher positions, whose angles float32 rounds more; listening does not.
+    assert 0 < beyond < 5e-3
 
 
 def test_a_plain_pass_with_another_window_does_not(bench, ids, monkeypatch):
