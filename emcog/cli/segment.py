@@ -1,12 +1,13 @@
 """emcog segment: from a transcript to its events."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emcog.cli.console import few_enough, listening, show_json, show_line, show_table
+from emcog.cli.console import few_enough, listening, log_line, show_json, show_line, show_table
 
 if TYPE_CHECKING:
     from emcog.segmentation import Segmentation
@@ -81,7 +82,8 @@ def segment(
 ) -> None:
     """Segment a transcript into events: where the story surprises a language model, a new one begins.
 
-    Writes NAME.events.tsv, NAME.tokens.parquet, NAME.words.parquet and NAME.json, and with --plot NAME.png.
+    Writes NAME.events.tsv, NAME.tokens.parquet, NAME.words.parquet and NAME.json, and with --plot NAME.png. Where that
+    takes minutes and is interrupted, the same command goes on (from NAME.listening, which goes at the end).
     """
     reading = {
         "format": from_format,
@@ -116,9 +118,16 @@ def segment(
     from emcog.segmenting import segment as segment_transcript
 
     lm = load_lm(model, device=device, dtype=dtype, trust_remote_code=trust_remote_code)
-    with listening(quiet) as progress:
-        segmentation = segment_transcript(transcript, lm, progress=progress, **settings)
+    heard = out / f"{stem}.listening"  # of a text that takes minutes: what an interruption leaves to go on from
+    try:
+        with listening(quiet) as progress:
+            segmentation = segment_transcript(transcript, lm, progress=progress, checkpoint=heard, **settings)
+    except KeyboardInterrupt:
+        if heard.is_dir():
+            log_line(f"what was heard is kept in {heard}: the same command goes on there")
+        raise
     files = segmentation.save(out, stem, plot=plot)
+    shutil.rmtree(heard, ignore_errors=True)
     if as_json:
         show_json(_record(segmentation, files))
     elif not quiet:

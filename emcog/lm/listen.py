@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 
 from emcog.errors import DataError
+from emcog.lm.journal import Journal
 from emcog.lm.load import LM, load_lm
 from emcog.lm.reading import Chunk, read_in_chunks
 from emcog.options import check_number
@@ -54,6 +55,7 @@ def listen(
     chunk: int | None = None,
     on_keys: Callable[[int, torch.Tensor, dict[str, np.ndarray]], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    journal: Journal | None = None,
 ) -> Listening:
     """Read a transcript with a causal LM in one pass, and measure every token.
 
@@ -73,6 +75,7 @@ def listen(
         the signals that have become known since the last call (they lag one token behind the keys, but for the last
         chunk). Models with rotary positions only.
     progress : called as progress(tokens done, tokens in all).
+    journal : keeps what is done, so that the same call in another process goes on where this one was interrupted.
 
     Returns
     -------
@@ -99,12 +102,14 @@ def listen(
     chunk = int(check_number("chunk", chunk, low=1, integer=True))
     settings = {"n_local": n_local, "n_init": n_init, "chunk": chunk}
 
-    chunks = read_in_chunks(lm, ids, bos, n_init, n_local, chunk, on_keys is not None)
     reducer = _Reducer(ids, lm.device)
-    for part in chunks:
+    place = None if journal is None else journal.resume(lm, ids, settings, reducer)
+    for part in read_in_chunks(lm, ids, bos, n_init, n_local, chunk, on_keys is not None, place):
         reducer.add(part)
         if on_keys is not None and part.keys is not None:
             on_keys(part.start, part.keys, reducer.news())
+        if journal is not None:
+            journal.keep(part.place, reducer)
         if progress is not None:
             progress(part.start + part.n_tokens, len(ids))
     signals = reducer.finish()
@@ -205,6 +210,17 @@ class _Reducer:
         """The values that have become known since this was last asked, as float64 arrays."""
         start, self.told = self.told, self.place
         return {name: column[start : self.place].double().cpu().numpy() for name, column in self.values.items()}
+
+    def get_state(self, start: int) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """The values that are known from token `start` on, and the distribution that is carried."""
+        return {name: column[start : self.place] for name, column in self.values.items()}, self.carried
+
+    def set_state(self, values: dict[str, torch.Tensor], carried: torch.Tensor) -> None:
+        """Go on from there: `values` are all that are known, from token 0 on."""
+        self.carried = carried.to(self.ids.device)
+        for name, column in self.values.items():
+            self.place = self.told = len(values[name])
+            column[: self.place] = values[name].to(column.device)
 
     def finish(self) -> dict[str, np.ndarray]:
         """All values as float64 arrays."""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,10 +11,27 @@ import torch
 from emcog.errors import ModelError
 from emcog.lm.load import LM
 
+if TYPE_CHECKING:
+    from emcog.lm.window import WindowCache
+
 log = logging.getLogger("emcog")
 
 TESTED = frozenset("llama mistral qwen2 qwen3 phi3 olmo2 smollm3 granite gemma2 stablelm phi".split())
 """Model types that the tests compare with a plain forward pass."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a reading is: with this it goes on, in another process too.
+
+    Attributes
+    ----------
+    read : tokens read so far, BOS among them.
+    cache : what the window holds; it changes as the reading goes on. None where windows overlap.
+    """
+
+    read: int
+    cache: "WindowCache | None" = None
 
 
 @dataclass(frozen=True)
@@ -24,6 +42,7 @@ class Chunk:
     ----------
     start, n_tokens : the tokens it read (BOS not counted).
     first, logits : logits (n, n_vocabulary), whose row i predicts token first + i.
+    place : where the reading is after it.
     keys : un-rotated keys (layers, kv_heads, n_tokens, head_dim), or None.
     """
 
@@ -31,22 +50,27 @@ class Chunk:
     n_tokens: int
     first: int
     logits: torch.Tensor
+    place: Place
     keys: torch.Tensor | None = None
 
 
 def read_in_chunks(
-    lm: LM, ids: np.ndarray, bos: int | None, n_init: int, n_local: int, chunk: int, with_keys: bool = False
-) -> Iterator[Chunk]:
-    """Read token ids with the means that the model's positions allow; see `emcog.lm.listen.listen`."""
+    lm: LM, ids: np.ndarray, bos: int | None, n_init: int, n_local: int, chunk: int, with_keys: bool = False,
+    place: Place | None = None,
+) -> Iterator[Chunk]:  # fmt: skip
+    """Read token ids with the means that the model's positions allow; see `emcog.lm.listen.listen`.
+
+    place : where an earlier reading of the same ids with the same settings was interrupted.
+    """
     if streams(lm):
-        yield from _stream(lm, ids, bos, n_init, n_local, chunk, with_keys)
+        yield from _stream(lm, ids, bos, n_init, n_local, chunk, with_keys, place)
         return
     if with_keys:
         raise ModelError(
             f"{lm.name} has no rotary positions that can be taken apart, so its keys cannot be collected: "
             "choose a model with rotary positions (Llama, Mistral, Qwen, ...) for refinement or memory"
         )
-    yield from _windows(lm, ids, bos, min(n_local, lm.limit))
+    yield from _windows(lm, ids, bos, min(n_local, lm.limit), 0 if place is None else place.read)
 
 
 def streams(lm: LM) -> bool:
@@ -83,8 +107,9 @@ def _agrees_with_plain(lm: LM) -> bool:
 
 @torch.inference_mode()
 def _stream(
-    lm: LM, ids: np.ndarray, bos: int | None, n_init: int, n_local: int, chunk: int, with_keys: bool
-) -> Iterator[Chunk]:
+    lm: LM, ids: np.ndarray, bos: int | None, n_init: int, n_local: int, chunk: int, with_keys: bool,
+    place: Place | None = None,
+) -> Iterator[Chunk]:  # fmt: skip
     from emcog.lm.window import WindowAttention, WindowCache, window_attention
 
     given = ids if bos is None else np.concatenate([[bos], ids])
@@ -92,9 +117,11 @@ def _stream(
     tokens = torch.from_numpy(given)
     if lm.device.type == "cuda":
         tokens = tokens.pin_memory()
-    cache = WindowCache(len(lm.model.get_decoder().layers), n_init, n_local)
+    cache = None if place is None else place.cache
+    if cache is None:
+        cache = WindowCache(len(lm.model.get_decoder().layers), n_init, n_local)
     attention = WindowAttention(cache, lm.model, chunk)
-    for start in range(0, len(tokens), chunk):
+    for start in range(cache.seen, len(tokens), chunk):
         piece = tokens[start : start + chunk].to(lm.device, non_blocking=True)
         # The model is changed only while it computes, not while the caller does: a generator may be left half-way.
         with window_attention(lm.model, attention):
@@ -109,12 +136,16 @@ def _stream(
         keys = None
         if with_keys:
             keys = torch.stack([cache.new_keys[layer][0, :, skip:] for layer in sorted(cache.new_keys)])
-        yield Chunk(max(0, start - extra), len(piece) - skip, start + 1 - extra, logits, keys)
+        now = Place(cache.seen, cache)
+        yield Chunk(max(0, start - extra), len(piece) - skip, start + 1 - extra, logits, now, keys)
 
 
 @torch.inference_mode()
-def _windows(lm: LM, ids: np.ndarray, bos: int | None, window: int) -> Iterator[Chunk]:
-    """Windows that overlap by half: every token but those of the first window has at least half a window before it."""
+def _windows(lm: LM, ids: np.ndarray, bos: int | None, window: int, read: int = 0) -> Iterator[Chunk]:
+    """Windows that overlap by half: every token but those of the first window has at least half a window before it.
+
+    read : tokens that an earlier reading has given out, up to the end of a window.
+    """
     given = ids if bos is None else np.concatenate([[bos], ids])
     extra = len(given) - len(ids)
     tokens = torch.from_numpy(given).to(lm.device)
@@ -124,7 +155,9 @@ def _windows(lm: LM, ids: np.ndarray, bos: int | None, window: int) -> Iterator[
     start = done = 0
     while done < len(given):
         stop = min(start + window, len(given))
-        logits = lm.model(input_ids=tokens[None, start:stop], use_cache=False).logits[0]
-        # `done` tokens were read before; the last of their distributions was already given out.
-        yield Chunk(max(0, done - extra), stop - max(done, extra), done + 1 - extra, logits[done - start :])
+        if stop > read:
+            logits = lm.model(input_ids=tokens[None, start:stop], use_cache=False).logits[0]
+            # `done` tokens were read before; the last of their distributions was already given out.
+            first = done + 1 - extra
+            yield Chunk(max(0, done - extra), stop - max(done, extra), first, logits[done - start :], Place(stop))
         done, start = stop, start + half

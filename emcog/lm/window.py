@@ -47,11 +47,24 @@ class WindowCache(Cache):
         self.new_keys[layer_idx] = key_states
         if self.seen < self.n_init:
             room = self.n_init - self.seen
-            self.init[layer_idx] = _join(self.init.get(layer_idx), tuple(x[:, :, :room] for x in new))
+            self.init[layer_idx] = _join(self.init.get(layer_idx), tuple(x[:, :, :room].contiguous() for x in new))
         joined = _join(self.local.get(layer_idx), new)
         keep = self.n_local - 1
         self.local[layer_idx] = tuple(x[:, :, max(0, x.shape[2] - keep) :] for x in joined)
         return joined
+
+    def get_state(self) -> dict[str, torch.Tensor]:
+        """Its keys and values by name; with `seen`, what `set_state` needs."""
+        pairs = [(f"{part}.{layer}", pair) for part in ("init", "local") for layer, pair in getattr(self, part).items()]
+        return {f"{name}.{kind}": x for name, pair in pairs for kind, x in zip(("key", "value"), pair, strict=True)}
+
+    def set_state(self, tensors: dict[str, torch.Tensor], seen: int) -> None:
+        """Go on from where `get_state` of a cache of the same sizes was asked."""
+        self.seen = seen
+        for name in tensors:
+            part, layer, kind = name.split(".")
+            if kind == "key":
+                getattr(self, part)[int(layer)] = (tensors[name], tensors[f"{part}.{layer}.value"])
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Tokens read."""

@@ -4,7 +4,6 @@ Keys are large (kilobytes a token) and are not kept: they go into the graph of a
 refiner, as they come. Where proposals that are to be refined need the whole signal first, the text is read twice.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,15 +14,13 @@ from emcog.boundaries.streaming import StreamingRefiner
 from emcog.boundaries.threshold import running_scores
 from emcog.errors import OptionError
 from emcog.graph import BandedGraph
-from emcog.lm import LM, listen
+from emcog.lm import LM
 from emcog.segmenting.settings import SegmentSettings
 
 MAX_WINDOW = 512
 """Tokens, the longest stretch that a boundary may move in, and the band of the graph of a short text."""
 SHORT = 32_768
 """Tokens of the longest text whose graph is kept whole, for the optimum and for levels."""
-
-Progress = Callable[[int, int], None] | None
 
 
 def upper_layers(lm: LM, settings: SegmentSettings) -> list[int]:
@@ -65,6 +62,19 @@ class OnlineRefiner:
         """The refined starts of the whole text."""
         return np.concatenate([*self.found, self.refiner.finish()])
 
+    def get_state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        """What `set_state` needs to go on from here."""
+        tensors, plain = _refiner_state(self.refiner, self.found)
+        tensors["before"] = torch.from_numpy(self.before)
+        return tensors, plain | {name: getattr(self, name) for name in ("known", "seen", "last", "held")}
+
+    def set_state(self, tensors: dict[str, torch.Tensor], plain: dict[str, Any]) -> None:
+        """Go on from where `get_state` of a refiner with the same settings was asked."""
+        self.found = _restore_refiner(self.refiner, tensors, plain)
+        self.before = tensors["before"].cpu().numpy()
+        for name in ("known", "seen", "last", "held"):
+            setattr(self, name, plain[name])
+
     def _keep(self, starts: np.ndarray) -> None:
         """Hold the proposals, where they will be put, that do not come too soon after the one before."""
         landed = starts if self.landing is None else self.landing[starts]
@@ -96,17 +106,45 @@ class OnlineRefiner:
         return starts[starts > 0]
 
 
-def refine_by_keys(text: Any, lm: LM, starts: np.ndarray, settings: SegmentSettings, progress: Progress) -> np.ndarray:
-    """Refine proposals that are all known, in a pass of their own over the text."""
-    refiner = _streaming(lm, settings)
-    found: list[np.ndarray] = []
+class ProposalRefiner:
+    """Refines proposals that are all known, in a pass of its own over the text; `push` and `finish` as above."""
 
-    def push(start: int, keys: torch.Tensor, signals: dict[str, np.ndarray]) -> None:
-        inside = starts[(starts >= start) & (starts < start + keys.shape[2])]
-        found.append(refiner.push(keys, inside[inside > 0]))
+    def __init__(self, lm: LM, settings: SegmentSettings, starts: np.ndarray):
+        self.starts = starts
+        self.refiner = _streaming(lm, settings)
+        self.found: list[np.ndarray] = []
 
-    listen(text, lm, on_keys=push, progress=progress)
-    return np.concatenate([*found, refiner.finish()])
+    def push(self, start: int, keys: torch.Tensor, signals: dict[str, np.ndarray]) -> None:
+        """Take the keys from token `start` on."""
+        inside = self.starts[(self.starts >= start) & (self.starts < start + keys.shape[2])]
+        self.found.append(self.refiner.push(keys, inside[inside > 0]))
+
+    def finish(self) -> np.ndarray:
+        """The refined starts of the whole text."""
+        return np.concatenate([*self.found, self.refiner.finish()])
+
+    def get_state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        """What `set_state` needs to go on from here."""
+        return _refiner_state(self.refiner, self.found)
+
+    def set_state(self, tensors: dict[str, torch.Tensor], plain: dict[str, Any]) -> None:
+        """Go on from where `get_state` of a refiner of the same proposals was asked."""
+        self.found = _restore_refiner(self.refiner, tensors, plain)
+
+
+def _refiner_state(
+    refiner: StreamingRefiner, found: list[np.ndarray]
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    rows, values = refiner.get_state()
+    tensors = {"found": torch.from_numpy(np.concatenate([np.empty(0, dtype=np.int64), *found]))}
+    return tensors | ({} if rows is None else {"rows": rows}), {"refiner": values}
+
+
+def _restore_refiner(
+    refiner: StreamingRefiner, tensors: dict[str, torch.Tensor], plain: dict[str, Any]
+) -> list[np.ndarray]:
+    refiner.set_state(tensors.get("rows"), plain["refiner"])
+    return [tensors["found"].cpu().numpy()]
 
 
 class GraphBuilder:

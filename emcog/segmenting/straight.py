@@ -1,5 +1,6 @@
 """segment(): from a transcript to its events in one call."""
 
+import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -26,6 +27,7 @@ from emcog.boundaries.hierarchy import hierarchy
 from emcog.errors import OptionError
 from emcog.graph import BandedGraph
 from emcog.lm import LM, Listening, listen, load_lm
+from emcog.lm.journal import Journal
 from emcog.segmentation import Segmentation
 from emcog.segmenting import refining
 from emcog.segmenting.events import event_table
@@ -56,6 +58,7 @@ def segment(
     levels: Sequence[int] | None = None,
     penalty: float | None = None,
     progress: Progress = None,
+    checkpoint: str | Path | None = None,
 ) -> Segmentation:
     """Segment a transcript into events.
 
@@ -91,6 +94,8 @@ def segment(
         and parent say which event of each coarser level holds them. The finest are found as with n_events.
     penalty : of each event of the optimum, in modularity, where n_events is not given.
     progress : called as progress(tokens done, tokens in all) while listening.
+    checkpoint : a folder for what was heard so far, written once a minute: the same call goes on there after an
+        interruption, and comes to the same numbers. Delete it when the result is safe. None: nothing is kept.
 
     Returns
     -------
@@ -122,7 +127,9 @@ def segment(
         for take in takers:
             take(*news)
 
-    listening = listen(story, lm, on_keys=on_keys if takers else None, progress=progress)
+    kept = None if checkpoint is None or builder is not None else Path(checkpoint)  # one with a whole graph is short
+    journal = None if kept is None else Journal(kept, _identity(story, settings), online)
+    listening = listen(story, lm, on_keys=on_keys if takers else None, progress=progress, journal=journal)
     if settings.uses_gamma and (reason := too_few(listening[settings.signal].to_numpy())):
         log.info("%s: %s", story.name, reason)
     graph = None if builder is None else builder.graph
@@ -132,12 +139,23 @@ def segment(
     else:
         starts = _proposed(story, listening, settings, graph, places)
         if settings.refine is not None:
-            starts = refining.refine_by_keys(story, lm, starts, settings, progress)
+            refiner = refining.ProposalRefiner(lm, settings, starts)
+            if kept is not None:
+                second = _identity(story, settings) | {"proposed": hashlib.sha256(starts.tobytes()).hexdigest()}
+                journal = Journal(kept / "refining", second, refiner)
+            listen(story, lm, on_keys=refiner.push, progress=progress, journal=journal)
+            starts = refiner.finish()
     starts = _placed(listening, settings, starts, places)
     tree = None if settings.levels is None else hierarchy(graph, settings.levels, starts)
     starts = starts if tree is None else tree.levels[-1]
     events = event_table(story, listening.tokens, starts, settings.signal, tree)
     return Segmentation(events, listening.tokens, listening.words, _provenance(story, listening, settings, lm))
+
+
+def _identity(transcript: Transcript, settings: SegmentSettings) -> dict[str, Any]:
+    """What decides the numbers, beside the tokens and the model."""
+    words = hashlib.sha256(transcript.words["char_start"].to_numpy().tobytes()).hexdigest()
+    return {"emcog": emcog.__version__, "words": words, "settings": asdict(settings)}
 
 
 def _online(transcript: Transcript, lm: LM, settings: SegmentSettings) -> refining.OnlineRefiner:

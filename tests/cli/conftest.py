@@ -25,7 +25,7 @@ def lm_calls(monkeypatch, make_segmentation):
         calls.load.append((name, options))
         return "an LM"
 
-    def segment(transcript, lm=None, *, progress=None, **settings):
+    def segment(transcript, lm=None, *, progress=None, checkpoint=None, **settings):
         calls.segment.append((lm, settings))
         if progress is not None:
             progress(1, 2)
