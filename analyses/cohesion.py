@@ -9,43 +9,28 @@ has as many as S with gamma 1.
 """
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from emcog.reproduce import Heard, Setting, Stimulus
-from emcog.reproduce.reports import records
+from emcog.reproduce import Heard, Setting, Stimulus, records
 from emcog.stats import cohesion
 
 METHODS = ("F", "FM", "FC", "S", "SM", "SC", "sentence", "optimal")
 
 
-def run(
-    model: str | None = None,
-    data: Sequence[str] | None = None,
-    seed: int = 0,
-    quick: bool = False,
-    tell: Any = None,
-    cache: Path | None = None,
-) -> pd.DataFrame:
-    """The report: the columns of `emcog.stats.COLUMNS`, and layer (float; NaN for all layers together)."""
-    setting = Setting(model, data, seed, quick, tell, cache)
-    rows: list[dict[str, Any]] = []
-    stories = setting.stories(people=False)
-    for number, story in enumerate(stories):
+def rows(setting: Setting) -> Iterator[dict[str, Any]]:
+    """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: layer (NaN for all layers together)."""
+    for story in setting.each("stories scored", setting.stories(people=False)):
         heard = setting.hear(story)
-        made = segmentations(story, heard, seed)
+        made = segmentations(story, heard, setting.seed)
         left_out = [method for method in METHODS if method not in made]
         if left_out:
-            setting.missing.append(f"{story.name}: {', '.join(left_out)} (too long a text, or no keys)")
-        found = cohesion(heard.keys, made, n_null=100 if quick else 1000, seed=seed, per_head=False,
-                         null="shuffled_lengths", **setting.about(story))  # fmt: skip
-        rows += [row | {"layer": layer_of(row["variant"])} for row in records(found)]
-        setting.tell("stories scored", number + 1, len(stories))
-    return setting.report("cohesion", rows)
+            setting.missing.append(f"{story.name}: {', '.join(left_out)} (too long a text for it)")
+        found = cohesion(heard.needed_keys, made, n_null=200 if setting.quick else 1000, seed=setting.seed,
+                         per_head=False, null="shuffled_lengths", **setting.about(story))  # fmt: skip
+        yield from (row | {"layer": layer_of(row["variant"])} for row in records(found))
 
 
 def segmentations(story: Stimulus, heard: Heard, seed: int) -> dict[str, np.ndarray]:
@@ -56,9 +41,8 @@ def segmentations(story: Stimulus, heard: Heard, seed: int) -> dict[str, np.ndar
         count = len(made["people"])
     else:
         count = len(heard.starts("S"))
-    for method in METHODS:
-        if heard.can(method) and (method != "optimal" or story.people is not None):
-            made[method] = heard.starts(method, count, seed=seed)
+    for method in filter(heard.can, METHODS):
+        made[method] = heard.starts(method, count, seed=seed)
     return {name: starts for name, starts in made.items() if len(starts) > 1}
 
 

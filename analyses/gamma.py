@@ -6,16 +6,13 @@ S and SM over a range of gamma (Fountas et al. 2025 use 1; they choose it by the
 """
 
 import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from emcog.human import Crowd
-from emcog.reproduce import Heard, Setting, Stimulus
-from emcog.reproduce.reports import records
+from emcog.reproduce import Heard, Setting, Stimulus, records
 from emcog.stats import cohesion
 from emcog.stats.comparing import compare_rows
 from emcog.stats.resampling import bootstrap
@@ -26,38 +23,23 @@ METHODS = ("S", "SM")
 FEWEST = 3
 
 
-def run(
-    model: str | None = None,
-    data: Sequence[str] | None = None,
-    seed: int = 0,
-    quick: bool = False,
-    tell: Any = None,
-    cache: Path | None = None,
-) -> pd.DataFrame:
-    """The report: the columns of `emcog.stats.COLUMNS`, and gamma.
+def rows(setting: Setting) -> Iterator[dict[str, Any]]:
+    """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: gamma.
 
     By metric: event_length (tokens, mean), n_events, f1 (against people), modularity (upper layers, difference from
-    random).
+    random events of the same lengths).
     """
-    setting = Setting(model, data, seed, quick, tell, cache)
-    gammas = QUICK_GAMMAS if quick else GAMMAS
-    rows: list[dict[str, Any]] = []
     for story in setting.stories():
         heard, crowd = setting.hear(story), story.crowd()
-        for number, gamma in enumerate(gammas):
-            for method in METHODS:
-                if heard.can(method):
-                    starts = heard.starts(method, gamma=gamma)
-                    found = _one(story, heard, crowd, starts, 500 if quick else 5000, seed)
-                    common = {"analysis": "gamma", "method": method, "gamma": gamma, **setting.about(story)}
-                    rows += [common | row for row in found]
-            setting.tell(f"{story.name}, values of gamma", number + 1, len(gammas))
-    return setting.report("gamma", rows)
+        for gamma in setting.each(f"{story.name}, values of gamma", QUICK_GAMMAS if setting.quick else GAMMAS):
+            for method in filter(heard.can, METHODS):
+                found = _one(story, heard, crowd, heard.starts(method, gamma=gamma), setting)
+                common = {"analysis": "gamma", "method": method, "gamma": gamma, **setting.about(story)}
+                yield from (common | row for row in found)
 
 
-def _one(
-    story: Stimulus, heard: Heard, crowd: Crowd, starts: np.ndarray, n_null: int, seed: int
-) -> Iterator[dict[str, Any]]:
+def _one(story: Stimulus, heard: Heard, crowd: Crowd, starts: np.ndarray, setting: Setting) -> Iterator[dict[str, Any]]:
+    seed = setting.seed
     lengths = np.diff(np.append(starts, heard.n)).astype(float)
     each = np.stack([lengths, np.ones(len(lengths))], 1)
     low, high = bootstrap(each, lambda s: s[..., 0] / s[..., 1], 1000, seed)
@@ -67,13 +49,12 @@ def _one(
     words = heard.first_words(starts)
     if len(words) >= FEWEST:
         yield from compare_rows(words, crowd, metrics=["f1"], settings=story.settings, null="circular_shift",
-                                n_null=n_null, seed=seed)  # fmt: skip
+                                n_null=500 if setting.quick else 5000, seed=seed)  # fmt: skip
     if heard.keys is not None and len(starts) >= FEWEST:
-        pooled = cohesion(heard.keys[heard.upper], {"it": starts}, metrics=["modularity"], n_null=min(n_null, 200),
-                          seed=seed, per_head=False)  # fmt: skip
+        pooled = cohesion(heard.keys[heard.upper], {"it": starts}, metrics=["modularity"], null="shuffled_lengths",
+                          n_null=200, seed=seed, per_head=False)  # fmt: skip
         for row in records(pooled[pooled.variant == "all layers"]):
-            yield {name: value for name, value in row.items() if name not in
-                   ("analysis", "method", "dataset", "story", "model")} | {"variant": "upper layers"}  # fmt: skip
+            yield {name: row[name] for name in row if name not in ("analysis", "method")} | {"variant": "upper layers"}
 
 
 if __name__ == "__main__":

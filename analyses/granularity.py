@@ -8,12 +8,10 @@ how far F1 lies above boundaries moved around the story, as F1 itself grows with
 """
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from emcog.human import Crowd, crowd_of_boundaries
 from emcog.reproduce import Heard, Setting, Stimulus
@@ -25,39 +23,25 @@ QUICK_EVENTS_WORDS = (200.0, 50.0, 12.0)
 METHODS = ("S", "SM")
 
 
-def run(
-    model: str | None = None,
-    data: Sequence[str] | None = None,
-    seed: int = 0,
-    quick: bool = False,
-    tell: Any = None,
-    cache: Path | None = None,
-) -> pd.DataFrame:
-    """The report: the columns of `emcog.stats.COLUMNS`; grain ("coarse", "fine"), event_words (mean words an event) and
-    grain_words (of people's).
+def rows(setting: Setting) -> Iterator[dict[str, Any]]:
+    """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: grain ("coarse", "fine"), event_words (mean
+    words of the model's events) and grain_words (of people's).
     """
-    setting = Setting(model, data, seed, quick, tell, cache)
-    sizes = QUICK_EVENTS_WORDS if quick else EVENTS_WORDS
-    rows: list[dict[str, Any]] = []
+    sizes = QUICK_EVENTS_WORDS if setting.quick else EVENTS_WORDS
     for story in setting.stories():
         heard = setting.hear(story)
-        grains = _grains(story, heard)
-        n = len(heard.words)
-        for number, size in enumerate(sizes):
+        grains, n = _grains(story, heard), len(heard.words)
+        for size in setting.each(f"{story.name}, sizes of events", sizes):
             count = max(3, round(n / size))
-            for method in METHODS:
-                if not heard.can(method) or count >= n:
-                    continue
+            for method in filter(heard.can, METHODS):
                 words = heard.first_words(heard.starts(method, count))
                 for grain, crowd in grains.items():
-                    found = compare_rows(words, crowd, metrics=["f1"], settings=story.settings, seed=seed,
-                                         null="circular_shift", n_null=500 if quick else 5000)  # fmt: skip
                     place = {"grain": grain, "event_words": n / (len(words) + 1),
                              "grain_words": n / (len(crowd.starts) + 1)}  # fmt: skip
-                    rows += [{"analysis": "granularity", "method": method, **setting.about(story)} | row | place
-                             for row in found]  # fmt: skip
-            setting.tell(f"{story.name}, sizes of events", number + 1, len(sizes))
-    return setting.report("granularity", rows)
+                    found = compare_rows(words, crowd, metrics=["f1"], settings=story.settings, seed=setting.seed,
+                                         null="circular_shift", n_null=500 if setting.quick else 5000)  # fmt: skip
+                    for row in found:
+                        yield {"analysis": "granularity", "method": method, **setting.about(story)} | row | place
 
 
 def _grains(story: Stimulus, heard: Heard) -> dict[str, Crowd]:

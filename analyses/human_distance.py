@@ -9,16 +9,13 @@ ceiling; the films have observers and no text, and give the people's rows alone.
 """
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from emcog.errors import DataError, OptionError
-from emcog.human import load_dataset
-from emcog.reproduce import Setting
+from emcog.errors import OptionError
+from emcog.reproduce import Setting, Stimulus
 from emcog.stats import AgreementSettings
 from emcog.stats.agreement import MEASURES, Partitions
 from emcog.stats.agreement.ceiling import ceiling
@@ -31,48 +28,39 @@ METRICS = ("wasserstein", "f1", "matched", "boundary_density")
 BIN_S = 1.0
 
 
-def run(
-    model: str | None = None,
-    data: Sequence[str] | None = None,
-    seed: int = 0,
-    quick: bool = False,
-    tell: Any = None,
-    cache: Path | None = None,
-) -> pd.DataFrame:
-    """The report, with the columns of `emcog.stats.COLUMNS`."""
-    setting = Setting(model, data, seed, quick, tell, cache)
-    n_null = 500 if quick else 10_000
-    rows: list[dict[str, Any]] = []
-    for story in setting.stories():
-        heard, crowd = setting.hear(story), story.crowd()
-        count = len(crowd.starts) + 1
-        made = {}
-        for method in filter(heard.can, METHODS):
-            try:
-                made[method] = heard.starts(method, count, snap=True, seed=seed)
-            except OptionError as error:  # fewer valleys of lexical cohesion than people have events, say
-                setting.missing.append(f"{story.name}, {method}: {error}")
-        made["S, gamma 1"] = heard.starts("S", snap=True)
-        chosen, _ = measures_of(METRICS, crowd)
-        ceilings = {(m.name, v): ceiling(m, crowd, story.settings, v).mean for m, v in chosen}
-        for number, (method, starts) in enumerate(made.items()):
-            found = compare_rows(heard.first_words(starts), crowd, metrics=METRICS, settings=story.settings,
-                                 null="circular_shift", n_null=n_null, seed=seed, ceilings=ceilings)  # fmt: skip
-            rows += [{"analysis": "agreement", "method": method, **setting.about(story)} | row for row in found]
-            setting.tell(f"{story.name}, methods compared", number + 1, len(made))
-    if data is None:
-        rows += _films(setting, n_null)
-    return setting.report("human_distance", rows)
+def rows(setting: Setting) -> Iterator[dict[str, Any]]:
+    """Rows of the report, with the columns of `emcog.stats.COLUMNS`."""
+    n_null = 500 if setting.quick else 10_000
+    for story in setting.each("stories compared", setting.stories()):
+        yield from _methods(story, setting, n_null)
+    if setting.data is None:
+        yield from _films(setting, n_null)
 
 
-def _films(setting: Setting, n_null: int) -> list[dict[str, Any]]:
+def _methods(story: Stimulus, setting: Setting, n_null: int) -> Iterator[dict[str, Any]]:
+    """Every method against people in one story."""
+    heard, crowd, seed = setting.hear(story), story.crowd(), setting.seed
+    count = len(crowd.starts) + 1
+    made = {}
+    for method in filter(heard.can, METHODS):
+        try:
+            made[method] = heard.starts(method, count, snap=True, seed=seed)
+        except OptionError as error:  # fewer valleys of lexical cohesion than people have events, say
+            setting.missing.append(f"{story.name}, {method}: {error}")
+    made["S, gamma 1"] = heard.starts("S", snap=True)
+    chosen, _ = measures_of(METRICS, crowd)
+    ceilings = {(m.name, v): ceiling(m, crowd, story.settings, v).mean for m, v in chosen}
+    for method, starts in made.items():
+        found = compare_rows(heard.first_words(starts), crowd, metrics=METRICS, settings=story.settings,
+                             null="circular_shift", n_null=n_null, seed=seed, ceilings=ceilings)  # fmt: skip
+        for row in found:
+            yield {"analysis": "agreement", "method": method, **setting.about(story)} | row
+
+
+def _films(setting: Setting, n_null: int) -> Iterator[dict[str, Any]]:
     """People against each other in two films without words: each observer against the others' consensus."""
-    try:
-        films = load_dataset("films").annotations
-    except DataError as error:
-        setting.missing.append(f"films: {error}")
-        return []
-    rows: list[dict[str, Any]] = []
+    data = setting.dataset("films")
+    films = {} if data is None else data.annotations
     settings = AgreementSettings(tolerance=2.0, tolerance_unit="s")
     for film in films:
         crowd = films[film].crowd(bin_s=BIN_S)
@@ -87,13 +75,12 @@ def _films(setting: Setting, n_null: int) -> list[dict[str, Any]]:
                     crowd.without(i), settings, variant)
                 for i in np.flatnonzero(~np.isnan(values))], axis=0)  # fmt: skip
             low, high = interval(weights(len(there), 2000, setting.seed) @ there / len(there))
-            rows.append({"analysis": "agreement", "dataset": "films", "story": film, "model": "", "metric": name,
-                         "method": "people, one against the others", "variant": variant, "bin": BIN_S,
-                         "unit": measure.unit_of(crowd, variant), "tolerance": 2.0 if measure.tolerant else None,
-                         "estimate": float(there.mean()), "ci_low": low, "ci_high": high, "seed": setting.seed,
-                         "null_model": "circular_shift", "n": len(there), "note": "n: observers; tolerance in s"}
-                        | against(float(there.mean()), chance))  # fmt: skip
-    return rows
+            yield {"analysis": "agreement", "dataset": "films", "story": film, "model": "", "metric": name,
+                   "method": "people, one against the others", "variant": variant, "bin": BIN_S,
+                   "unit": measure.unit_of(crowd, variant), "tolerance": 2.0 if measure.tolerant else None,
+                   "estimate": float(there.mean()), "ci_low": low, "ci_high": high, "seed": setting.seed,
+                   "null_model": "circular_shift", "n": len(there), "note": "n: observers; tolerance in s",
+                   **against(float(there.mean()), chance)}  # fmt: skip
 
 
 if __name__ == "__main__":

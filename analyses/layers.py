@@ -8,43 +8,25 @@ events with the same lengths. z says how far people's events lie from random one
 
 import re
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from emcog.reproduce import Setting
-from emcog.reproduce.reports import records
+from emcog.reproduce import Setting, records
 from emcog.stats import cohesion
 
 METRICS = ("modularity", "conductance")
 
 
-def run(
-    model: str | None = None,
-    data: Sequence[str] | None = None,
-    seed: int = 0,
-    quick: bool = False,
-    tell: Any = None,
-    cache: Path | None = None,
-) -> pd.DataFrame:
-    """The report: the columns of `emcog.stats.COLUMNS`; layer and head (NaN for all of them together)."""
-    setting = Setting(model, data, seed, quick, tell, cache)
-    rows: list[dict[str, Any]] = []
-    stories = setting.stories()
-    for number, story in enumerate(stories):
+def rows(setting: Setting) -> Iterator[dict[str, Any]]:
+    """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: layer and head (NaN: all of them together)."""
+    for story in setting.each("stories", setting.stories()):
         heard = setting.hear(story)
-        if heard.keys is None:
-            setting.missing.append(f"{story.name}: {setting.lm.name} gives no keys")
-            continue
         starts = heard.first_tokens(story.crowd().starts)
-        found = cohesion(heard.keys, {"people": starts}, metrics=METRICS, n_null=200 if quick else 2000, seed=seed,
-                         **setting.about(story))  # fmt: skip
-        rows += [row | _place(row["variant"]) for row in records(found.assign(analysis="layers"))]
-        setting.tell("stories", number + 1, len(stories))
-    return setting.report("layers", rows)
+        found = cohesion(heard.needed_keys, {"people": starts}, metrics=METRICS, null="shuffled_lengths",
+                         n_null=200 if setting.quick else 2000, seed=setting.seed, **setting.about(story))  # fmt: skip
+        yield from (row | {"analysis": "layers"} | _place(row["variant"]) for row in records(found))
 
 
 def _place(variant: str) -> dict[str, float]:

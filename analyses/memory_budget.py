@@ -4,11 +4,8 @@ python analyses/memory_budget.py [--model NAME] [--seed 0] [--quick] [--force] [
 """
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
-
-import pandas as pd
 
 from emcog.memory import MemoryConfig
 from emcog.reproduce import Setting
@@ -21,28 +18,20 @@ TRIALS, QUICK_TRIALS = 10, 1
 SEGMENTATIONS = ("SM", "F")
 
 
-def run(
-    model: str | None = None,
-    data: Sequence[str] | None = None,
-    seed: int = 0,
-    quick: bool = False,
-    tell: Any = None,
-    cache: Path | None = None,
-) -> pd.DataFrame:
-    """The report: the columns of `emcog.stats.COLUMNS`; n_mem (tokens) and length."""
-    setting = Setting(model, data, seed, quick, tell, cache)
-    length, budgets = (QUICK_LENGTH, QUICK_BUDGETS) if quick else (LENGTH, BUDGETS)
+def rows(setting: Setting) -> Iterator[dict[str, Any]]:
+    """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: n_mem and length (tokens)."""
+    length, budgets = (QUICK_LENGTH, QUICK_BUDGETS) if setting.quick else (LENGTH, BUDGETS)
+    depths, trials = (QUICK_DEPTHS, QUICK_TRIALS) if setting.quick else (DEPTHS, TRIALS)
     n_local = max(64, setting.lm.limit // 2)
     configs = {
-        f"{kind} {n_mem}": MemoryConfig(n_local=n_local, n_mem=n_mem, segmentation=kind,
+        f"{kind} {n_mem}": MemoryConfig(n_local=n_local, n_mem=n_mem, segmentation=kind, contiguity=0.0,
                                         policy="similarity" if n_mem else "none")
         for kind in SEGMENTATIONS for n_mem in budgets
     }  # fmt: skip
-    table = run_sweep(setting, ["several_keys"], [length], QUICK_DEPTHS if quick else DEPTHS,
-                      QUICK_TRIALS if quick else TRIALS, {length: configs})  # fmt: skip
-    table["n_mem"] = table["config"].str.split(" ").str[1].astype(int)
-    table["config"] = table["config"].str.split(" ").str[0]
-    return setting.report("memory_budget", rate_rows(table, ["n_mem", "length"], "memory_budget", seed))
+    table = run_sweep(setting, ["several_keys"], depths, trials, {length: configs})
+    table[["config", "n_mem"]] = table["config"].str.split(" ", expand=True)
+    table["n_mem"] = table["n_mem"].astype(int)
+    yield from rate_rows(table, ["n_mem", "length"], "memory_budget", setting.seed)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,11 @@ sliding window alone, and full attention where the model's limit allows it.
 """
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-import pandas as pd
-
 from emcog.reproduce import Setting
-from emcog.reproduce.recalling import configurations, rate_rows, run_sweep
+from emcog.reproduce.recalling import grid_rows
 
 LENGTHS, QUICK_LENGTHS = (900, 4096, 16_384, 65_536), (900, 2048)
 DEPTHS, QUICK_DEPTHS = (0.1, 0.3, 0.5, 0.7, 0.9), (0.2, 0.8)
@@ -22,21 +19,11 @@ TRIALS, QUICK_TRIALS = 10, 1
 QUICK_CONFIGS = ("SM+C", "F", "recency", "window", "full attention")
 
 
-def run(
-    model: str | None = None,
-    data: Sequence[str] | None = None,
-    seed: int = 0,
-    quick: bool = False,
-    tell: Any = None,
-    cache: Path | None = None,
-) -> pd.DataFrame:
-    """The report: the columns of `emcog.stats.COLUMNS`; length (tokens) and depth (NaN: all depths together)."""
-    setting = Setting(model, data, seed, quick, tell, cache)
-    lengths, depths = (QUICK_LENGTHS, QUICK_DEPTHS) if quick else (LENGTHS, DEPTHS)
-    configs = {length: configurations(setting.lm, length, QUICK_CONFIGS if quick else None) for length in lengths}
-    table = run_sweep(setting, ["pass_key"], lengths, depths, QUICK_TRIALS if quick else TRIALS, configs)
-    rows = [*rate_rows(table, ["length", "depth"], "passkey", seed), *rate_rows(table, ["length"], "passkey", seed)]
-    return setting.report("passkey", rows)
+def rows(setting: Setting) -> Iterator[dict[str, Any]]:
+    """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: length (tokens), depth (NaN: all together)."""
+    if setting.quick:
+        return grid_rows(setting, "passkey", ["pass_key"], QUICK_LENGTHS, QUICK_DEPTHS, QUICK_TRIALS, QUICK_CONFIGS)
+    return grid_rows(setting, "passkey", ["pass_key"], LENGTHS, DEPTHS, TRIALS)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,10 @@ together (which keeps their distances); stretches of words beyond chance are tes
 """
 
 import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from emcog.reproduce import Heard, Setting, Stimulus
 from emcog.signals import SIGNALS
@@ -24,27 +22,15 @@ from emcog.stats.resampling import bootstrap
 BEFORE = AFTER = 10
 
 
-def run(
-    model: str | None = None,
-    data: Sequence[str] | None = None,
-    seed: int = 0,
-    quick: bool = False,
-    tell: Any = None,
-    cache: Path | None = None,
-) -> pd.DataFrame:
-    """The report: the columns of `emcog.stats.COLUMNS`; lag (words after the boundary), band_low, band_high (the middle
-    95% by chance).
+def rows(setting: Setting) -> Iterator[dict[str, Any]]:
+    """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: lag (words after the boundary), band_low and
+    band_high (the middle 95% by chance).
 
     A row a signal and lag (variant "lag -3"; p from its z is left out, as lags are tested together), and a row a
     cluster (metric "cluster", variant "lags 0 to 2", p over all lags; lag is its first).
     """
-    setting = Setting(model, data, seed, quick, tell, cache)
-    rows: list[dict[str, Any]] = []
-    stories = setting.stories()
-    for number, story in enumerate(stories):
-        rows += _around(story, setting.hear(story), 999 if quick else 9999, seed)
-        setting.tell("stories", number + 1, len(stories))
-    return setting.report("peri_boundary", rows)
+    for story in setting.each("stories", setting.stories()):
+        yield from _around(story, setting.hear(story), 999 if setting.quick else 9999, setting.seed)
 
 
 def _around(story: Stimulus, heard: Heard, n_null: int, seed: int) -> Iterator[dict[str, Any]]:

@@ -9,18 +9,14 @@ with GPT-2). Reading times: Natural Stories, the same three signals beside lengt
 """
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 import emcog
 from emcog.errors import DataError
-from emcog.human import load_dataset
-from emcog.reproduce import Heard, Setting, Stimulus
-from emcog.reproduce.reports import records
+from emcog.reproduce import Setting, Stimulus, records
 from emcog.stats import reading_times, regress
 
 SIGNALS = ("surprisal", "entropy", "bayesian_surprise")
@@ -30,30 +26,20 @@ BLANK_SCREEN = (231, 232)
 """Words of Natural Stories' story 3 that are slow because of a blank screen (the data's README)."""
 
 
-def run(
-    model: str | None = None,
-    data: Sequence[str] | None = None,
-    seed: int = 0,
-    quick: bool = False,
-    tell: Any = None,
-    cache: Path | None = None,
-) -> pd.DataFrame:
-    """The report, with the columns of `emcog.stats.COLUMNS`."""
-    setting = Setting(model, data, seed, quick, tell, cache)
-    rows: list[dict[str, Any]] = []
-    for story in setting.stories():
-        rows += _boundaries(story, setting.hear(story), setting)
-    if data is None:
-        rows += _reading(setting)
-    return setting.report("predictors", rows)
+def rows(setting: Setting) -> Iterator[dict[str, Any]]:
+    """Rows of the report, with the columns of `emcog.stats.COLUMNS`."""
+    for story in setting.each("stories", setting.stories()):
+        yield from _boundaries(story, setting)
+    if setting.data is None:
+        yield from _reading(setting)
 
 
-def _boundaries(story: Stimulus, heard: Heard, setting: Setting) -> list[dict[str, Any]]:
-    crowd = story.crowd()
-    table = heard.words[["word", *SIGNALS]].assign(story=story.name, boundary=crowd.consensus.astype(int))
-    rows: list[dict[str, Any]] = []
-    for done, chosen in enumerate([*[[name] for name in SIGNALS], list(SIGNALS)]):
-        together = len(chosen) > 1
+def _boundaries(story: Stimulus, setting: Setting) -> Iterator[dict[str, Any]]:
+    """People's boundaries on each signal alone, and on all of them together."""
+    words = setting.hear(story).words[["word", *SIGNALS]]
+    table = words.assign(story=story.name, boundary=story.crowd().consensus.astype(int))
+    sets = [*[[name] for name in SIGNALS], list(SIGNALS)]
+    for chosen in setting.each(f"{story.name}, regressions", sets):
         try:
             found = regress(table, "boundary", chosen, controls=CONTROLS, lags=1, seed=setting.seed,
                             n_null=999 if setting.quick else 9999, n_boot=500 if setting.quick else 2000,
@@ -61,37 +47,34 @@ def _boundaries(story: Stimulus, heard: Heard, setting: Setting) -> list[dict[st
         except (DataError, np.linalg.LinAlgError) as error:
             setting.missing.append(f"{story.name}, {', '.join(chosen)}: {error}")
             continue
-        rows += [row | {"analysis": "boundaries, together" if together else "boundaries"} for row in records(found)]
-        setting.tell(f"{story.name}, regressions", done + 1, len(SIGNALS) + 1)
-    return rows
+        name = "boundaries, together" if len(chosen) > 1 else "boundaries"
+        yield from (row | {"analysis": name} for row in records(found))
 
 
-def _reading(setting: Setting) -> list[dict[str, Any]]:
+def _reading(setting: Setting) -> Iterator[dict[str, Any]]:
     """Reading times of Natural Stories on each signal."""
-    try:
-        table = load_dataset("natural_stories").tables["words"].copy()
-    except DataError as error:
-        setting.missing.append(f"natural_stories: {error}")
-        return []
+    data = setting.dataset("natural_stories")
+    if data is None:
+        return
+    table = data.tables["words"].copy()
     if "mean_rt_ms" not in table or "log_freq" not in table:
         setting.missing.append("natural_stories: no reading times or frequencies among these files")
-        return []
+        return
     stories = sorted(table["story"].unique())[: QUICK_STORIES if setting.quick else None]
     if setting.quick:
         setting.missing.append(f"natural_stories: {QUICK_STORIES} of its stories only, by the quick settings")
     table = table[table["story"].isin(stories)].reset_index(drop=True)
     heard = []
-    for number, (name, words) in enumerate(table.groupby("story", sort=False)):
+    for name, words in setting.each("natural stories", list(table.groupby("story", sort=False))):
         text = emcog.Transcript.from_text(" ".join(words["word"].astype(str)), f"natural_stories-{name}")
         heard.append(setting.hear(Stimulus("natural_stories", text.name, text)).words[list(SIGNALS)])
-        setting.tell("natural stories", number + 1, len(stories))
     table[list(SIGNALS)] = np.concatenate([one.to_numpy() for one in heard])
     last = table.groupby("story")["position"].transform("max") == table["position"]
     blank = (table["story"] == 3) & table["position"].isin(BLANK_SCREEN)
     table.loc[last | blank, "mean_rt_ms"] = np.nan
     found = reading_times(table, list(SIGNALS), rt="mean_rt_ms", controls=["length", "log_freq"], seed=setting.seed,
                           n_null=99 if setting.quick else 1000, dataset="natural_stories")  # fmt: skip
-    return records(found)
+    yield from (row | {"story": "natural_stories"} for row in records(found))
 
 
 if __name__ == "__main__":

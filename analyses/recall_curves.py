@@ -9,17 +9,13 @@ neighbours, an event's two one after the other, so that steps of two are there b
 """
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
-from emcog.errors import DataError
-from emcog.human import load_dataset
 from emcog.memory import EpisodicLM, MemoryConfig
-from emcog.reproduce import Setting
-from emcog.reproduce.reports import records
+from emcog.reproduce import Setting, Stimulus, records
 from emcog.stats import match_recall, memory_trials, recall_curves
 from emcog.stats.matching_recall import recall_trial
 
@@ -27,54 +23,46 @@ N_LOCAL, N_MEM, CHUNK = 256, 256, 64
 CONTIGUITY = {"memory, similarity only": 0.0, "memory, similarity and contiguity": 0.3}
 
 
-def run(
-    model: str | None = None,
-    data: Sequence[str] | None = None,
-    seed: int = 0,
-    quick: bool = False,
-    tell: Any = None,
-    cache: Path | None = None,
-) -> pd.DataFrame:
-    """The report, with the columns of `emcog.stats.COLUMNS`, and lag (NaN where there is none)."""
-    setting = Setting(model, data or ["demo", "book"], seed, quick, tell, cache)
-    n_null = 100 if quick else 1000
-    tables = []
-    stories = setting.stories(people=False)[:1]
-    for story in stories:
-        ids = setting.lm.encode(story.transcript.text)[0]
-        for number, (name, share) in enumerate(CONTIGUITY.items()):
-            config = MemoryConfig(n_init=16, n_local=N_LOCAL, n_mem=N_MEM, chunk=CHUNK, contiguity=share)
-            memory = EpisodicLM(setting.lm, config)
-            memory.read(ids)
-            tables.append(_curves(memory.recalls, name, n_null, seed, setting.about(story)))
-            setting.tell("readings", number + 1, len(CONTIGUITY))
-    if data is None:
-        tables += _people(setting, n_null, seed)
-    rows = [row | {"lag": _lag(row["variant"])} for table in tables for row in records(table)
-            if row["metric"] != "serial_position"]  # fmt: skip
-    return setting.report("recall_curves", rows)
+def rows(setting: Setting) -> Iterator[dict[str, Any]]:
+    """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: lag (NaN where there is none)."""
+    n_null = 100 if setting.quick else 1000
+    # Memory reads what people recalled, where that is here and there is time.
+    story = setting.stories(people=False, default=["demo"] if setting.quick else ["demo", "sherlock"])[-1]
+    for table in _memory(story, setting, n_null):
+        yield from _placed(table)
+    if setting.data is None:
+        for table in _people(setting, n_null):
+            yield from (row | {"model": ""} for row in _placed(table))
 
 
-def _curves(recalls: pd.DataFrame, name: str, n_null: int, seed: int, about: dict[str, str]) -> pd.DataFrame:
-    together = recalls.assign(by="recalled")  # ranks go on from what is similar to its neighbours in time
-    trials = memory_trials(together, "recalled")
-    counts = trials.groupby("trial")["item"].transform("size")
-    return recall_curves(trials[counts > 1], n_null=n_null, seed=seed, method=name, **about)
+def _memory(story: Stimulus, setting: Setting, n_null: int) -> Iterator[pd.DataFrame]:
+    """What memory recalls while it reads a story, without and with the contiguity buffer."""
+    ids = setting.lm.encode(story.transcript.text)[0]
+    for name, share in setting.each("readings", list(CONTIGUITY.items())):
+        config = MemoryConfig(n_init=16, n_local=N_LOCAL, n_mem=N_MEM, chunk=CHUNK, contiguity=share)
+        memory = EpisodicLM(setting.lm, config)
+        memory.read(ids)
+        # Ranks go on from what is similar to its neighbours in time; a step with one event shows no order.
+        trials = memory_trials(memory.recalls.assign(by="recalled"), "recalled")
+        several = trials[trials.groupby("trial")["item"].transform("size") > 1]
+        yield recall_curves(several, n_null=n_null, seed=setting.seed, method=name, **setting.about(story))
 
 
-def _people(setting: Setting, n_null: int, seed: int) -> list[pd.DataFrame]:
+def _people(setting: Setting, n_null: int) -> Iterator[pd.DataFrame]:
     """People's spoken recalls of the episode, matched to its scenes."""
-    try:
-        tables = load_dataset("sherlock").tables
-    except DataError as error:
-        setting.missing.append(f"sherlock: {error}")
-        return []
-    scenes = tables["segments"].groupby("scene")["text"].agg(" ".join).tolist()
+    data = setting.dataset("sherlock")
+    if data is None:
+        return
+    scenes = data.tables["segments"].groupby("scene")["text"].agg(" ".join).tolist()
     trials = [recall_trial(match_recall(row.text, scenes), len(scenes), row.participant)
-              for row in tables["recalls"].itertuples()]  # fmt: skip
-    found = recall_curves(pd.concat(trials), n_null=n_null, seed=seed, method="people, spoken recall",
-                          dataset="sherlock", story="sherlock")  # fmt: skip
-    return [found.assign(model="")]
+              for row in data.tables["recalls"].itertuples()]  # fmt: skip
+    yield recall_curves(pd.concat(trials), n_null=n_null, seed=setting.seed, method="people, spoken recall",
+                        dataset="sherlock", story="sherlock")  # fmt: skip
+
+
+def _placed(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    for row in records(table[table["metric"] != "serial_position"]):
+        yield row | {"lag": _lag(row["variant"])}
 
 
 def _lag(variant: str) -> float:

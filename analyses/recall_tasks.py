@@ -6,14 +6,11 @@ The tasks of `emcog.tasks` other than the pass key, with the settings of analyse
 """
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-import pandas as pd
-
 from emcog.reproduce import Setting
-from emcog.reproduce.recalling import configurations, rate_rows, run_sweep
+from emcog.reproduce.recalling import grid_rows
 from emcog.tasks import TASKS
 
 LENGTHS, QUICK_LENGTHS = (900, 4096, 16_384), (900, 2048)
@@ -22,25 +19,12 @@ TRIALS, QUICK_TRIALS = 10, 1
 QUICK_CONFIGS = ("SM+C", "F", "window", "full attention")
 
 
-def run(
-    model: str | None = None,
-    data: Sequence[str] | None = None,
-    seed: int = 0,
-    quick: bool = False,
-    tell: Any = None,
-    cache: Path | None = None,
-) -> pd.DataFrame:
-    """The report: the columns of `emcog.stats.COLUMNS`; length (tokens) and depth (NaN: all depths together)."""
-    setting = Setting(model, data, seed, quick, tell, cache)
+def rows(setting: Setting) -> Iterator[dict[str, Any]]:
+    """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: length (tokens), depth (NaN: all together)."""
     tasks = [name for name in TASKS if name != "pass_key"]
-    lengths, depths = (QUICK_LENGTHS, QUICK_DEPTHS) if quick else (LENGTHS, DEPTHS)
-    configs = {length: configurations(setting.lm, length, QUICK_CONFIGS if quick else None) for length in lengths}
-    table = run_sweep(setting, tasks, lengths, depths, QUICK_TRIALS if quick else TRIALS, configs)
-    rows = [
-        *rate_rows(table, ["length", "depth"], "recall_tasks", seed),
-        *rate_rows(table, ["length"], "recall_tasks", seed),
-    ]
-    return setting.report("recall_tasks", rows)
+    if setting.quick:
+        return grid_rows(setting, "recall_tasks", tasks, QUICK_LENGTHS, QUICK_DEPTHS, QUICK_TRIALS, QUICK_CONFIGS)
+    return grid_rows(setting, "recall_tasks", tasks, LENGTHS, DEPTHS, TRIALS)
 
 
 if __name__ == "__main__":

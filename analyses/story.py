@@ -13,12 +13,11 @@ The story is the bundled one unless --data names another. Rows of the report, by
 """
 
 import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from emcog.graph import similarity
 from emcog.human import segmentation_magnitude
@@ -34,23 +33,13 @@ READ = 1024
 """Tokens that the memory of the overview reads."""
 
 
-def run(
-    model: str | None = None,
-    data: Sequence[str] | None = None,
-    seed: int = 0,
-    quick: bool = False,
-    tell: Any = None,
-    cache: Path | None = None,
-) -> pd.DataFrame:
-    """The report: the columns of `emcog.stats.COLUMNS`, and place, row, column (float), text."""
-    setting = Setting(model, ["demo"] if data is None else data, seed, quick, tell, cache)
-    rows: list[dict[str, Any]] = []
-    for story in setting.stories()[:1]:
-        heard = setting.hear(story)
-        about = {"analysis": "story", **setting.about(story)}
-        parts = [_signals(heard), _boundaries(story, heard), _density(story), _matrix(heard), _recalled(heard, setting)]
-        rows += [about | row for part in parts for row in part]
-    return setting.report("story", rows)
+def rows(setting: Setting) -> Iterator[dict[str, Any]]:
+    """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: place, row and column (numbers), text."""
+    story = setting.stories(default=["demo"])[0]
+    heard = setting.hear(story)
+    parts = (_signals(heard), _boundaries(story, heard), _density(story), _matrix(heard), _recalled(heard, setting))
+    for row in chain(*parts):
+        yield {"analysis": "story", **setting.about(story)} | row
 
 
 def _signals(heard: Heard) -> Iterator[dict[str, Any]]:

@@ -11,11 +11,9 @@ the length, and the length from which memory is faster follows from the two line
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from transformers import DynamicCache
 
@@ -28,24 +26,17 @@ CHUNK, REPEATS, NEW = 256, 5, 8
 METHODS = ("memory, SM", "full attention")
 
 
-def run(
-    model: str | None = None,
-    data: Sequence[str] | None = None,
-    seed: int = 0,
-    quick: bool = False,
-    tell: Any = None,
-    cache: Path | None = None,
-) -> pd.DataFrame:
-    """The report: the columns of `emcog.stats.COLUMNS`, and length (tokens).
+def rows(setting: Setting) -> Iterator[dict[str, Any]]:
+    """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: length (tokens).
 
     By metric: speed (tokens/s), token_time (ms), attended (bytes), crossover (tokens; NaN where memory is not faster at
     any length that was read). Intervals are quartiles of the repeats.
     """
-    setting = Setting(model, data, seed, quick, tell, cache)
-    lengths = QUICK_LENGTHS if quick else LENGTHS
-    rows = list(_measure(setting, lengths, 3 if quick else REPEATS))
     setting.caveats.append("time on a machine that others may use too: quartiles of the repeats, no intervals")
-    return setting.report("throughput", [*rows, _crossing(rows, lengths)])
+    lengths = QUICK_LENGTHS if setting.quick else LENGTHS
+    measured = list(_measure(setting, lengths, 3 if setting.quick else REPEATS))
+    yield from measured
+    yield _crossing(measured, lengths)
 
 
 class Full:

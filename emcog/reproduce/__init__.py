@@ -2,8 +2,8 @@
 
 from emcog.reproduce.heard import Heard, hear
 from emcog.reproduce.listed import ANALYSES, FIGURES, Analysis, Drawing
-from emcog.reproduce.reports import is_done, read_report, report_table, write_report
-from emcog.reproduce.running import draw, load_script, make_report
+from emcog.reproduce.reports import is_done, read_report, records, report_table, write_report
+from emcog.reproduce.running import analyse, draw, load_script, make_report
 from emcog.reproduce.setting import Setting
 from emcog.reproduce.stories import Stimulus, find_stories
 from emcog.reproduce.summary import summary_page
@@ -16,6 +16,7 @@ __all__ = [
     "Heard",
     "Setting",
     "Stimulus",
+    "analyse",
     "draw",
     "find_stories",
     "hear",
@@ -23,6 +24,7 @@ __all__ = [
     "load_script",
     "make_report",
     "read_report",
+    "records",
     "report_table",
     "summary_page",
     "write_report",

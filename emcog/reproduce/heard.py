@@ -65,12 +65,17 @@ class Heard:
         """First token of each sentence, int64."""
         return sentence_tokens(self.transcript.text, self.tokens["char_end"].to_numpy())
 
+    @property
+    def needed_keys(self) -> np.ndarray:
+        """The keys; ModelError where the model gives none."""
+        if self.keys is None:
+            raise ModelError("the model gives no keys: the key graph and refinement need rotary positions")
+        return self.keys
+
     @cached_property
     def graph(self) -> BandedGraph:
         """The key graph of the upper layers, banded."""
-        if self.keys is None:
-            raise ModelError("the model gives no keys: the graph needs rotary positions")
-        return BandedGraph.from_keys(self.keys, min(BAND, self.n), layers=self.upper)
+        return BandedGraph.from_keys(self.needed_keys, min(BAND, self.n), layers=self.upper)
 
     def can(self, method: str) -> bool:
         """Whether this story can be cut by a method: some need keys, the optimum a short text."""
@@ -117,10 +122,8 @@ class Heard:
 
     def refined(self, starts: np.ndarray, metric: str) -> np.ndarray:
         """Starts moved to the seams of the upper layers' graph."""
-        if self.keys is None:
-            raise ModelError("the model gives no keys: refinement needs rotary positions")
         refiner = StreamingRefiner(metric, max_window=BAND, layers=self.upper)
-        moved = refiner.push(self.keys, starts[starts > 0])
+        moved = refiner.push(self.needed_keys, starts[starts > 0])
         return np.concatenate([moved, refiner.finish()])
 
     def first_words(self, starts: np.ndarray) -> np.ndarray:

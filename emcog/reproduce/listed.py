@@ -9,12 +9,14 @@ class Analysis:
 
     Attributes
     ----------
-    script : its file in analyses/, without .py; it has run(model, data, seed, quick, ...) -> DataFrame.
+    script : its file in analyses/, without .py; it has rows(setting), which yields the rows of the report.
     about : what it asks, in one line.
+    model : whether a language model takes part.
     """
 
     script: str
     about: str
+    model: bool = True
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ ANALYSES: dict[str, Analysis] = {
     "recall_tasks": Analysis("recall_tasks", "are facts of other kinds found again?"),
     "memory_budget": Analysis("memory_budget", "how much recall does how much memory buy?"),
     "throughput": Analysis("throughput", "how fast is reading, and from which length on faster than full attention?"),
-    "calibration": Analysis("calibration_report", "are the tests right where nothing is?"),
+    "calibration": Analysis("calibration_report", "are the tests right where nothing is?", model=False),
 }
 """Every analysis by name, in the order in which they are run."""
 

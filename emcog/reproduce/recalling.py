@@ -1,5 +1,6 @@
 """What the memory analyses share: the settings that are compared, prose to hide facts in, and rates as rows."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -50,34 +51,53 @@ def prose(setting: Setting) -> str | None:
         text, source = book_text()
     except DataError as error:
         setting.missing.append(f"prose: {error}; the demo story takes its place")
+        setting.absent.append("pg19")
         return None
     setting.caveats.append(f"facts are hidden in {source}")
+    setting.inputs["book"] = hashlib.sha256(text.encode()).hexdigest()
     return text
+
+
+def grid_rows(
+    setting: Setting,
+    analysis: str,
+    tasks: Sequence[str],
+    lengths: Sequence[int],
+    depths: Sequence[float],
+    n_trials: int,
+    names: Sequence[str] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Rows by length and depth, and by length alone, for the settings that `configurations` gives at each length."""
+    configs = {length: configurations(setting.lm, length, names) for length in lengths}
+    table = run_sweep(setting, tasks, depths, n_trials, configs)
+    for by in (["length", "depth"], ["length"]):
+        yield from rate_rows(table, by, analysis, setting.seed)
 
 
 def run_sweep(
     setting: Setting,
     tasks: Sequence[str],
-    lengths: Sequence[int],
     depths: Sequence[float],
     n_trials: int,
     configs: Mapping[int, Mapping[str, MemoryConfig]],
 ) -> pd.DataFrame:
-    """`emcog.tasks.sweep` with settings that may differ between lengths."""
+    """`emcog.tasks.sweep` with settings that may differ between lengths.
+
+    configs : by length in tokens, and by name.
+    """
     text = prose(setting)
     parts = []
-    for length in lengths:
+    for length, chosen in configs.items():
         told = f"{length:,} tokens, readings"
         parts.append(
-            sweep([length], depths, tasks, setting.lm, configs[length], n_trials, setting.seed, text,
+            sweep([length], depths, tasks, setting.lm, chosen, n_trials, setting.seed, text,
                   progress=lambda done, total, told=told: setting.tell(told, done, total))  # type: ignore[misc]
         )  # fmt: skip
-    setting.inputs["demo/late_letter" if text is None else "book"] = ""
     return pd.concat(parts, ignore_index=True)
 
 
 def rate_rows(table: pd.DataFrame, by: Sequence[str], analysis: str, seed: int) -> Iterator[dict[str, Any]]:
-    """Two rows a cell: the share of questions answered exactly, and the share whose statement was recalled.
+    """Three rows a cell: the share of questions answered exactly, of layers that recalled the statement, the margin.
 
     by : columns of the table beside config and task that make a cell; each becomes a column of the report.
     """

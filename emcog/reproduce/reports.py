@@ -13,6 +13,7 @@ import pandas as pd
 import emcog
 from emcog.errors import DataError
 from emcog.files import write_files
+from emcog.human.datasets import find_dataset
 from emcog.pages import commit
 from emcog.stats import COLUMNS, tidy
 
@@ -40,8 +41,9 @@ def report_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table of results as dictionaries that `report_table` takes."""
-    return table.to_dict("records")
+    """The rows of a table of results as dictionaries for `report_table`; cells that say nothing are left out."""
+    return [{name: value for name, value in row.items() if not isinstance(value, str) or value}
+            for row in table.to_dict("records")]  # fmt: skip
 
 
 def _known(value: Any) -> Any:
@@ -84,10 +86,14 @@ def read_report(folder: Path) -> pd.DataFrame:
 
 
 def is_done(folder: Path, settings: Mapping[str, Any]) -> bool:
-    """Whether a folder holds a report that was made with these settings by this version of emcog."""
+    """Whether a folder holds a report that was made with these settings by this version of emcog.
+
+    A report that had to do without a data set that is here by now is to be made again.
+    """
     try:
         kept = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     there = all((folder / f"{NAME}.{end}").is_file() for end in ("parquet", "csv"))
-    return there and kept.get("settings") == dict(settings) and kept.get("emcog") == emcog.__version__
+    same = kept.get("settings") == dict(settings) and kept.get("emcog") == emcog.__version__
+    return there and same and not any(find_dataset(name) for name in kept.get("absent", []))

@@ -4,9 +4,13 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+import pandas as pd
 
 from emcog.errors import DataError
 from emcog.files import write_files
+from emcog.options import check_choice
 from emcog.paths import data_folder
 from emcog.reproduce.listed import ANALYSES, FIGURES
 from emcog.reproduce.reports import is_done, read_report, write_report
@@ -31,28 +35,56 @@ def load_script(folder: str, name: str) -> ModuleType:
     return module
 
 
-def make_report(
+def analyse(
     name: str,
-    results: Path,
-    *,
     model: str | None = None,
     data: Sequence[str] | None = None,
+    *,
     seed: int = 0,
     quick: bool = False,
-    force: bool = False,
     tell: Tell | None = None,
-) -> bool:
-    """Run an analysis and write results/<name>/report.parquet, .csv and provenance.json.
+    cache: Path | None = None,
+) -> pd.DataFrame:
+    """Run an analysis and give its report.
+
+    Parameters
+    ----------
+    name : in `ANALYSES`.
+    model : name or folder; None is the embedded LM. data : names in `emcog.reproduce.stories.STORIES`; None for all
+        that are here.
+    seed : of everything random. quick : few draws, short texts.
+    tell : called as tell(what is being done, done, in all).
+    cache : folder where what was heard of a story is kept; None keeps it in memory.
 
     Returns
     -------
-    False if a report with the same settings was there already, and `force` was not asked for.
+    DataFrame: the columns of `emcog.stats.COLUMNS`, and those that the script names. `attrs["provenance"]` has the
+    settings, the model, the inputs, and what was missing.
+
+    Examples
+    --------
+    >>> table = analyse("gamma", data=["demo"], quick=True)             # doctest: +SKIP
     """
-    if not force and is_done(results / name, Setting(model, data, seed, quick).settings):
+    one = ANALYSES[check_choice("analysis", name, ANALYSES)]
+    setting = Setting(model, data, seed, quick, tell, cache)
+    return setting.report(name, load_script("analyses", one.script).rows(setting), model=one.model)
+
+
+def make_report(name: str, results: Path, *, force: bool = False, **settings: Any) -> bool:
+    """Run an analysis and write results/<name>/report.parquet, .csv and provenance.json.
+
+    Parameters
+    ----------
+    force : also where a report with the same settings is there already. settings : as in `analyse`.
+
+    Returns
+    -------
+    False if nothing had to be done.
+    """
+    asked = {key: value for key, value in settings.items() if key != "tell"}
+    if not force and is_done(results / name, Setting(**asked).settings):
         return False
-    script = load_script("analyses", ANALYSES[name].script)
-    table = script.run(model=model, data=data, seed=seed, quick=quick, tell=tell, cache=results / CACHE)
-    write_report(results / name, table)
+    write_report(results / name, analyse(name, cache=results / CACHE, **settings))
     return True
 
 

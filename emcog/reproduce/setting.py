@@ -1,15 +1,17 @@
 """What an analysis is run with, and what it met on the way: model, data, seed; inputs and what was missing."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
 import emcog.lm
 from emcog.errors import DataError
 from emcog.files import sha256_file
+from emcog.human import Dataset, load_dataset
+from emcog.human.datasets import find_dataset
 from emcog.lm import LM, load_lm
 from emcog.options import check_number
 from emcog.reproduce.heard import Heard, hear
@@ -18,6 +20,8 @@ from emcog.reproduce.stories import Stimulus, find_stories
 
 Tell = Callable[[str, int, int], None]
 """Called as tell(what is being done, done, in all)."""
+
+T = TypeVar("T")
 
 _lms: dict[str, LM] = {}
 _heard: dict[tuple[str, str, int], Heard] = {}
@@ -33,6 +37,11 @@ class Setting:
     seed : of everything random. quick : fewer draws, shorter texts.
     tell : called with progress.
     cache : folder where listenings are kept for the next analysis; None keeps them in memory only.
+
+    Attributes
+    ----------
+    missing : a line on everything that was not there or was left out. absent : names of data sets that were not there.
+    inputs : SHA-256 by story. caveats : what a reader of any number must know.
     """
 
     def __init__(
@@ -49,6 +58,7 @@ class Setting:
         self.tell: Tell = tell or (lambda what, done, total: None)
         self.cache = cache
         self.missing: list[str] = []
+        self.absent: list[str] = []
         self.inputs: dict[str, str] = {}
         self.caveats: list[str] = []
 
@@ -69,20 +79,41 @@ class Setting:
             _lms[name] = load_lm(self.model)
         return _lms[name]
 
-    def stories(self, people: bool = True) -> list[Stimulus]:
+    def stories(self, people: bool = True, default: Sequence[str] | None = None) -> list[Stimulus]:
         """The stories that are here; those that are not are noted.
 
-        Raises DataError if none is.
+        Parameters
+        ----------
+        people : only those with people's boundaries. default : which, where no data are named; None for all.
+
+        Raises DataError if none is here.
         """
-        found, missing = find_stories(self.data, quick=self.quick, people=people)
-        self.missing += missing
+        found, missing = find_stories(self.data or default, quick=self.quick, people=people)
+        self.missing += missing.values()
+        wanted = ["pg19" if name == "book" else name for name in missing]
+        self.absent += [name for name in wanted if find_dataset(name) is None]
         for story in found:
             self.inputs[f"{story.dataset}/{story.name}"] = story.transcript.sha256
             if story.caveat:
                 self.caveats.append(f"{story.name}: {story.caveat}")
         if not found:
-            raise DataError(f"none of the data is here: {'; '.join(missing)}")
+            raise DataError(f"none of the data is here: {'; '.join(missing.values())}")
         return found
+
+    def dataset(self, name: str) -> Dataset | None:
+        """A data set, or None (which is noted) where it is not here."""
+        try:
+            return load_dataset(name)
+        except DataError as error:
+            self.missing.append(f"{name}: {error}")
+            self.absent.append(name)
+            return None
+
+    def each(self, what: str, items: Sequence[T]) -> Iterator[T]:
+        """Go through items and tell how many are done."""
+        for number, item in enumerate(items):
+            yield item
+            self.tell(what, number + 1, len(items))
 
     def hear(self, story: Stimulus) -> Heard:
         """What the model makes of a story."""
@@ -99,17 +130,17 @@ class Setting:
 
         Parameters
         ----------
-        model : whether the model had a part in it.
+        rows : without a model they are of this setting's model. model : whether the model had a part in it.
         """
         name = self.lm.name if model else ""
-        made = [{"model": name} | dict(row) for row in rows] if model else list(rows)
+        made = [{"model": name} | dict(row) for row in rows]
         if not made:
             raise DataError(f"{analysis}: nothing to report; {'; '.join(self.missing) or 'no data'}")
         table = report_table(made)
         told = {"name": name, "weights": self.lm.weight_hash, "dtype": str(self.lm.model.dtype)[6:]} if model else {}
         table.attrs["provenance"] = {
             "analysis": analysis, "settings": self.settings, "seed": self.seed, "model": told, "inputs": self.inputs,
-            "missing": self.missing, "caveats": list(dict.fromkeys(self.caveats)),
+            "missing": self.missing, "absent": self.absent, "caveats": list(dict.fromkeys(self.caveats)),
         }  # fmt: skip
         return table
 

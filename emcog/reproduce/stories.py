@@ -49,8 +49,8 @@ class Stimulus:
 
 def find_stories(
     names: Sequence[str] | None = None, *, quick: bool = False, people: bool = True
-) -> tuple[list[Stimulus], list[str]]:
-    """The stories that are here, and a line on each of those that are not.
+) -> tuple[list[Stimulus], dict[str, str]]:
+    """The stories that are here, and of those that are not a line by the name of the data.
 
     Parameters
     ----------
@@ -59,20 +59,20 @@ def find_stories(
     people : only those with people's boundaries.
     """
     found: list[Stimulus] = []
-    missing: list[str] = []
+    missing: dict[str, str] = {}
     for name in names or STORIES:
         check_choice("data", name, STORIES)
         if people and name == "book":
             if names:
-                missing.append("book: it has no people's boundaries")
+                missing[name] = "book: it has no people's boundaries"
             continue
         if quick and names is None and name == "sherlock":
-            missing.append("sherlock: left out by the quick settings (18,000 words); ask for --full")
+            missing[name] = "sherlock: left out by the quick settings (18,000 words); ask for --full"
             continue
         try:
             found += STORIES[name](quick)
         except DataError as error:
-            missing.append(f"{name}: {error}")
+            missing[name] = f"{name}: {error}"
     return found, missing
 
 

@@ -18,6 +18,7 @@ from emcog.reproduce import (
     is_done,
     load_script,
     read_report,
+    records,
     report_table,
     summary_page,
     write_report,
@@ -81,12 +82,32 @@ def test_a_report_is_done_with_the_same_settings_only(tmp_path):
         read_report(tmp_path / "cohesion")
 
 
+def test_a_report_is_made_again_when_data_have_come(tmp_path, monkeypatch):
+    monkeypatch.setenv("EMCOG_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("emcog.human.datasets.fetching.cache_folder", lambda: tmp_path / "cache")
+    setting = Setting(quick=True)
+    assert setting.dataset("films") is None
+    assert setting.missing[0].startswith("films: dataset films is not here")
+    write_report(tmp_path / "gamma", setting.report("gamma", [{"metric": "a"}], model=False))
+    assert is_done(tmp_path / "gamma", setting.settings)
+    (tmp_path / "data" / "films").mkdir(parents=True)
+    assert not is_done(tmp_path / "gamma", setting.settings)
+
+
+def test_rows_are_of_the_settings_model_unless_they_are_nobodys():
+    found = pd.DataFrame({"model": ["", ""], "metric": ["a", "b"]})
+    rows = [*records(found)[:1], records(found)[1] | {"model": ""}]
+    table = Setting(quick=True).report("gamma", rows)
+    assert table["model"].tolist() == ["embedded", ""]
+
+
 def test_missing_data_are_named(monkeypatch, tmp_path):
     monkeypatch.setenv("EMCOG_DATA", str(tmp_path))
     monkeypatch.setattr("emcog.human.datasets.fetching.cache_folder", lambda: tmp_path / "cache")
     found, missing = find_stories(None, quick=False)
     assert [story.name for story in found] == ["late_letter"]
-    assert [line.split(":")[0] for line in missing] == ["kumar2023", "sherlock"]
+    assert list(missing) == ["kumar2023", "sherlock"]
+    assert "emcog datasets fetch kumar2023" in missing["kumar2023"]
     with pytest.raises(OptionError, match="kumar2023"):
         find_stories(["kumar"])
 
@@ -94,7 +115,7 @@ def test_missing_data_are_named(monkeypatch, tmp_path):
 def test_every_analysis_and_figure_has_its_script():
     for name, analysis in ANALYSES.items():
         script = load_script("analyses", analysis.script)
-        assert callable(script.run) and script.__doc__, name
+        assert callable(script.rows) and script.__doc__, name
         assert name == "story" or name in CLAIMS
     for name in FIGURES:
         assert callable(load_script("figures", name).draw), name
@@ -147,7 +168,9 @@ def test_a_small_analysis_runs_from_its_script(tmp_path, monkeypatch, capsys):
     from emcog.cli.scripts import analysis
 
     story = emcog.Transcript.from_text(TEXT, "late_letter")
-    monkeypatch.setattr("emcog.reproduce.setting.find_stories", lambda *a, **k: ([_small(story)], ["x: not here"]))
+    monkeypatch.setattr(
+        "emcog.reproduce.setting.find_stories", lambda *a, **k: ([_small(story)], {"book": "x: not here"})
+    )
     assert analysis("granularity", "doc") == 0
     table = read_report(tmp_path / "granularity")
     assert set(table["grain"]) == {"coarse", "fine"}
