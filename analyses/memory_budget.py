@@ -13,22 +13,22 @@ from emcog.reproduce.recalling import rate_rows, run_sweep
 
 LENGTH, QUICK_LENGTH = 16_384, 2048
 BUDGETS, QUICK_BUDGETS = (0, 32, 64, 128, 256, 512), (0, 64, 256)
-DEPTHS, QUICK_DEPTHS = (0.1, 0.3, 0.5, 0.7, 0.9), (0.2, 0.5, 0.8)
-TRIALS, QUICK_TRIALS = 10, 1
+DEPTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
+TRIALS, QUICK_TRIALS = 10, 2
 SEGMENTATIONS = ("SM", "F")
 
 
 def rows(setting: Setting) -> Iterator[dict[str, Any]]:
     """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: n_mem and length (tokens)."""
     length, budgets = (QUICK_LENGTH, QUICK_BUDGETS) if setting.quick else (LENGTH, BUDGETS)
-    depths, trials = (QUICK_DEPTHS, QUICK_TRIALS) if setting.quick else (DEPTHS, TRIALS)
     n_local = max(64, setting.lm.limit // 2)
     configs = {
         f"{kind} {n_mem}": MemoryConfig(n_local=n_local, n_mem=n_mem, segmentation=kind, contiguity=0.0,
                                         policy="similarity" if n_mem else "none")
         for kind in SEGMENTATIONS for n_mem in budgets
     }  # fmt: skip
-    table = run_sweep(setting, ["several_keys"], depths, trials, {length: configs})
+    trials = QUICK_TRIALS if setting.quick else TRIALS
+    table = run_sweep(setting, ["several_keys"], DEPTHS, trials, {length: configs})
     table[["config", "n_mem"]] = table["config"].str.split(" ", expand=True)
     table["n_mem"] = table["n_mem"].astype(int)
     yield from rate_rows(table, ["n_mem", "length"], "memory_budget", setting.seed)

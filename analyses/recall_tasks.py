@@ -14,7 +14,7 @@ from emcog.reproduce.recalling import grid_rows
 from emcog.tasks import TASKS
 
 LENGTHS, QUICK_LENGTHS = (900, 4096, 16_384), (900, 2048)
-DEPTHS, QUICK_DEPTHS = (0.1, 0.3, 0.5, 0.7, 0.9), (0.2, 0.5, 0.8)
+DEPTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
 TRIALS, QUICK_TRIALS = 10, 1
 QUICK_CONFIGS = ("SM+C", "F", "window", "full attention")
 
@@ -23,7 +23,7 @@ def rows(setting: Setting) -> Iterator[dict[str, Any]]:
     """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: length (tokens), depth (NaN: all together)."""
     tasks = [name for name in TASKS if name != "pass_key"]
     if setting.quick:
-        return grid_rows(setting, "recall_tasks", tasks, QUICK_LENGTHS, QUICK_DEPTHS, QUICK_TRIALS, QUICK_CONFIGS)
+        return grid_rows(setting, "recall_tasks", tasks, QUICK_LENGTHS, DEPTHS, QUICK_TRIALS, QUICK_CONFIGS)
     return grid_rows(setting, "recall_tasks", tasks, LENGTHS, DEPTHS, TRIALS)
 
 

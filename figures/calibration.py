@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emcog.viz.panels import BAR, TINT, caption, emcog_style, few_ticks, page, shown, title
+from emcog.viz.panels import BAR, TINT, between, caption, emcog_style, few_ticks, page, shown, title
 
 KINDS = {"independent": ("#0072B2", "s"), "regular": ("#3F9F83", "^"), "clustered": ("#B54A00", "D")}
 OTHER = ("#222222", "o")
@@ -42,10 +42,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         "for measures of agreement under three null models and three kinds of boundaries, and for the other tests. "
         "Default null model: circular shift."
     )
-    n = report[report["test"] != "coverage"]["n"]
-    return figure, caption(
-        report, about, "Wilson's 95% intervals.", f"{int(n.min())} to {int(n.max())} simulated data sets"
-    )
+    n = report[~report["test"].isin(["power", "coverage"])]["n"]
+    return figure, caption(report, about, "Wilson's 95% intervals.", f"{between(n)} simulated data sets a point")
 
 
 def _panel(ax, rows: pd.DataFrame, names: list[str], heading: str, letter: str) -> None:

@@ -7,9 +7,21 @@ import sys
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
-from emcog.viz.panels import BAR, TINT, caption, curve, emcog_style, few_ticks, page, shown, stories_of, title
+from emcog.viz.panels import (
+    BAR,
+    TINT,
+    caption,
+    curve,
+    emcog_style,
+    few_ticks,
+    key,
+    page,
+    shown,
+    stories_of,
+    thousands,
+    title,
+)
 
 METHODS = ("S", "SM")
 PANELS = (("event_length", "Event length (tokens)"), ("f1", "F1 with people"),
@@ -19,7 +31,7 @@ PANELS = (("event_length", "Event length (tokens)"), ("f1", "F1 with people"),
 def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     """The figure and its caption."""
     stories = stories_of(report)
-    figure, axes = page(6 + 42 * len(stories), len(stories), 3, sharex=True)
+    figure, axes = page(11 + 42 * len(stories), len(stories), 3, sharex=True)
     with emcog_style():
         for i, story in enumerate(stories):
             for j, (metric, label) in enumerate(PANELS):
@@ -36,7 +48,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                         curve(ax, rows["gamma"], rows, method)
                 if metric == "event_length":
                     ax.set_yscale("log")
-                    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+                    thousands(ax.yaxis)
                 else:
                     few_ticks(ax, "y")
                 if metric == "f1":
@@ -46,11 +58,11 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 ax.set_ylabel(label)
                 if i == len(stories) - 1:
                     ax.set_xlabel("Threshold gamma (SD)")
-                title(ax, shown(story), "ABCDEF"[i] if j == 0 else "")
-        axes[0, 0].legend(loc="best", handlelength=2.4)
+                title(ax, shown(story) if j == 0 else "", "ABCDEF"[i] if j == 0 else "")
+        key(figure, axes[0, 0])
     about = (
         "Events by S and SM as the threshold rises. Left: mean length. Middle: F1 with people's boundaries, whatever "
-        "the number of events; grey, the mean and middle 95% of S's boundaries moved around the story. Right: "
+        "the number of events; grey, the mean of S's boundaries moved around the story, and 1.96 SD about it. Right: "
         "modularity of the events in the key graph of the upper layers, less that of random events of the same lengths."
     )
     bars = "95% intervals, bootstrapped over events (left, right), over observers or stretches of the story (middle)."

@@ -10,7 +10,20 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
-from emcog.viz.panels import BAR, LINE, caption, emcog_style, few_ticks, key, page, shown, stories_of, title
+from emcog.viz.panels import (
+    BAR,
+    LINE,
+    TINT,
+    caption,
+    counted,
+    emcog_style,
+    few_ticks,
+    key,
+    page,
+    shown,
+    stories_of,
+    title,
+)
 
 GRAINS = {"coarse": ("#222222", "o", "-"), "fine": (LINE, "s", "--")}
 METHODS = ("S", "SM")
@@ -30,10 +43,10 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                     if len(rows):
                         words = rows["grain_words"].iloc[0]
                         ax.plot(rows["event_words"], rows["z"], color=colour, marker=marker, ls=line, ms=3.2, lw=1.0,
-                                label=grain)  # fmt: skip
+                                label=f"people's {grain} events")  # fmt: skip
                         ax.axvline(words, color=colour, lw=0.8, ls=":", zorder=0)
                 ax.axhline(0, color=BAR, lw=0.8, zorder=0)
-                ax.axhspan(-1.96, 1.96, color="#E9EEF3", lw=0, zorder=-1)
+                ax.axhspan(-1.96, 1.96, color=TINT, lw=0, zorder=-1)
                 ax.set_xscale("log")
                 sizes = np.unique(own["event_words"].round().astype(int))
                 ax.xaxis.set_major_locator(FixedLocator(sizes))
@@ -50,8 +63,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         "grains of people's. Dotted: the size of people's events. Coarse: people's boundaries; fine: described "
         "segments (Sherlock), clauses (Pie Man), sentences elsewhere, which the author or the describer made."
     )
-    counts = {f"{shown(s)} (boundaries)": f"{int(g['n'].min())} to {int(g['n'].max())}"
-              for s, g in report.groupby("story", sort=False)}  # fmt: skip
+    counts = {f"{k} (boundaries)": v for k, v in counted(report).items()}
     return figure, caption(report, about, "none: z has chance's own spread as its unit.", counts)
 
 

@@ -39,24 +39,24 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         for j, (metric, variant, label) in enumerate(COLUMNS if films else ()):
             rows = people[people["metric"] == metric]
             dots(axes[-1, j], rows[rows["variant"] == variant] if variant else rows, films)
-            _finish(axes[-1, j], len(stories), j, label, "Two films: one person against the others")
+            _finish(axes[-1, j], len(stories), j, label, "Films: one person against the others")
             axes[-1, j].set_yticklabels([shown(name.removeprefix("people, ")) for name in films])
     about = (
         "Left: distance between the boundaries' positions, 0 is agreement. Right: boundaries matched one to one within "
         "the tolerance. All methods have as many events as people have, but for S with gamma 1, the paper's setting. "
-        "Grey: mean and middle 95% of the same boundaries moved around the story. Dashed, where observers are known: "
-        "one person against the others. A distance alone favours any method that spreads its boundaries as people do."
+        "Grey: the same boundaries moved around the story, their mean and 1.96 SD about it. Dashed, where observers "
+        "are known: one person against the others. A distance alone favours any method that spreads its boundaries "
+        "as people do."
     )
     bars = "95% intervals over observers, or for a list over stretches of the story where the measure allows one."
-    return figure, caption(
-        report, about, bars, {f"{k} (boundaries; films: observers)": v for k, v in counted(report).items()}
-    )
+    n = {f"{k} (boundaries)": v for k, v in counted(methods).items()}
+    return figure, caption(report, about, bars, n | {f"{k} (observers)": v for k, v in counted(people).items()})
 
 
 def _finish(ax, row: int, column: int, label: str, name: str) -> None:
     ax.set_xlabel(label)
     ax.set_xlim(left=-0.025 * ax.get_xlim()[1])  # a mark at 0 is shown whole
-    title(ax, name, "ABCDEF"[row] if column == 0 else "")
+    title(ax, "" if column else name, "" if column else "ABCDEF"[row])
     if column:
         ax.set_yticklabels([])
 

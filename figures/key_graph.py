@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emcog.viz.panels import BOUNDARY, COLUMN_MM, INK, LINE, caption, emcog_style, page, shown
+from emcog.viz.panels import BOUNDARY, COLUMN_MM, INK, LINE, caption, emcog_style, page, shown, thousands, word_ticks
 
 LANE = 0.055
 """Height of a row of boundaries above the matrix, as a share of it."""
@@ -44,9 +44,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 1.02 * n, edge + 0.4 * LANE * n, shown(method), fontsize=6, va="center", color=colour, clip_on=False
             )
         _seams(ax, report, words, n)
-        ticks = np.arange(0, n, max(1, n // 4))
-        ax.set_xticks(ticks, [f"{int(words[i]):,}" for i in ticks])
-        ax.set_yticks(ticks, [f"{int(words[i]):,}" for i in ticks])
+        word_ticks(ax, words)
         ax.set_xlabel("Word")
         ax.set_ylabel("Word")
         for side in ax.spines.values():
@@ -54,6 +52,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         bar = figure.colorbar(image, ax=ax, shrink=0.6, pad=0.02)
         bar.set_label("Key similarity (dot product)", fontsize=6.5)
         bar.ax.tick_params(labelsize=6)
+        thousands(bar.ax.yaxis)
         bar.outline.set_linewidth(0.4)
     about = (
         f"{shown(str(report['story'].iloc[0]))}: similarity of un-rotated keys, summed over the upper half of the "

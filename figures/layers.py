@@ -18,6 +18,7 @@ from emcog.viz.panels import (
     counted,
     emcog_style,
     few_ticks,
+    key,
     page,
     shown,
     stories_of,
@@ -33,7 +34,7 @@ WIDE = 8
 def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     """The figure and its caption."""
     stories = stories_of(report)
-    figure, axes = page(6 + 44 * len(stories), len(stories), 2)
+    figure, axes = page(11 + 44 * len(stories), len(stories), 2)
     heads = int(report["head"].max()) + 1 if report["head"].notna().any() else 0
     with emcog_style():
         for i, story in enumerate(stories):
@@ -59,8 +60,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 few_ticks(ax, "y")
                 ax.set_xlabel("Layer")
                 ax.set_ylabel(label)
-                title(ax, shown(story), "ABCDEF"[i] if j == 0 else "")
-        axes[0, -1].legend(loc="best", ncols=2, handlelength=1.6, columnspacing=1.0)
+                title(ax, shown(story) if j == 0 else "", "ABCDEF"[i] if j == 0 else "")
+        key(figure, axes[0, -1], 8)
     about = (
         "How much more modular, and less conductive, people's events are in the key graph of each layer (line) and "
         "head (open marks) than random events with the same lengths, in standard deviations of the random ones; above "

@@ -8,14 +8,14 @@ import sys
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emcog.viz.panels import COLUMN_MM, caption, curve, emcog_style, page, title
+from emcog.viz.panels import COLUMN_MM, between, caption, curve, emcog_style, key, page, title
 
 METHODS = ("SM", "F")
 
 
 def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     """The figure and its caption."""
-    figure, axes = page(84, 2, 1, width_mm=COLUMN_MM, sharex=True)
+    figure, axes = page(88, 2, 1, width_mm=COLUMN_MM, sharex=True)
     correct, recalled = report[report["metric"] == "correct"], report[report["metric"] == "recalled"]
     budgets = sorted(set(report["n_mem"]))
     places = {n: i for i, n in enumerate(budgets)}
@@ -33,13 +33,13 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             title(ax, "", letter)
         axes[1, 0].set_xticks(range(len(budgets)), [f"{int(n):,}" for n in budgets])
         axes[1, 0].set_xlabel("Recalled tokens in sight (n_mem)")
-        axes[0, 0].legend(loc="best", handlelength=2.4)
+        key(figure, axes[0, 0])
     length = int(report["length"].iloc[0])
     about = (
         f"Several numbers hidden in {length:,} tokens of prose, with more and more room for recalled events. Upper: "
         "answers said exactly. Lower: the mean share of layers that recalled an event with the statement in it."
     )
-    n = f"{int(correct['n'].min())} to {int(correct['n'].max())} questions a point"
+    n = f"{between(correct['n'])} questions a point"
     return figure, caption(report, about, "Wilson's 95% intervals (upper); none (lower).", n)
 
 

@@ -11,7 +11,21 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from emcog.viz.labels import text_width
-from emcog.viz.panels import BAR, BOUNDARY, INK, LINE, QUIET, TINT, caption, emcog_style, few_ticks, page, shown, title
+from emcog.viz.panels import (
+    BAR,
+    BOUNDARY,
+    INK,
+    LINE,
+    QUIET,
+    TINT,
+    caption,
+    emcog_style,
+    few_ticks,
+    page,
+    shown,
+    title,
+    word_ticks,
+)
 
 WORDS = 60
 LINE_MM = 172.0
@@ -90,7 +104,7 @@ def _surprise(ax, report: pd.DataFrame, words: pd.DataFrame, first: int) -> None
         ax.axvline(place - 0.5, color=BOUNDARY, lw=0.8)
     ax.set_xlim(-1, WORDS)
     ax.set_ylim(bottom=0)
-    ax.set_xticks(np.arange(0, WORDS + 1, 10), [f"{first + k:,}" for k in range(0, WORDS + 1, 10)])
+    word_ticks(ax, np.arange(first, first + WORDS), "x", 7)
     few_ticks(ax, "y", 3)
     ax.set_xlabel("Word")
     ax.set_ylabel("Surprisal (bits)")
@@ -109,9 +123,7 @@ def _graph(ax, report: pd.DataFrame) -> None:
     edges = np.concatenate([[0], np.interp(at[at <= first_words[-1]], first_words, np.arange(n)), [n]])
     for a, b in pairwise(edges):
         ax.plot([a, b, b, a, a], [a, a, b, b, a], color=BOUNDARY, lw=1.0)
-    ticks = np.arange(0, n, max(1, n // 3))
-    ax.set_xticks(ticks, [f"{int(first_words[i]):,}" for i in ticks])
-    ax.set_yticks(ticks, [f"{int(first_words[i]):,}" for i in ticks])
+    word_ticks(ax, first_words)
     ax.set_xlabel("Word")
     ax.set_ylabel("Word")
 

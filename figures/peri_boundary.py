@@ -41,11 +41,13 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 ax.plot(means["lag"], means["null_mean"], color=BAR, lw=0.8, zorder=1)
                 curve(ax, means["lag"], means, signal)
                 ax.axvline(0, color=QUIET, lw=0.6, ls=":", zorder=0)
+                low, high = ax.get_ylim()
+                ax.set_ylim(low, high + 0.07 * (high - low))  # room for the marks of clusters
                 _clusters(ax, rows[rows["metric"] == "cluster"])
                 ax.set_ylabel(f"{shown(signal)} (bits)")
                 ax.set_xlabel("Words after the boundary")
                 few_ticks(ax, "y")
-                title(ax, shown(story), "ABCDEF"[i] if j == 0 else "")
+                title(ax, shown(story) if j == 0 else "", "ABCDEF"[i] if j == 0 else "")
     about = (
         "Each signal of the words around people's boundaries (0 is the first word of an event). Grey: mean and middle "
         "95% of as many boundaries moved around the story together. A black line under the axis' top marks a stretch "

@@ -49,10 +49,10 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             ax.axis("off")
     about = (
         "Upper: probability of going on to the event at each lag, given that it could be recalled, for what memory "
-        "recalls as it reads, without and with its contiguity buffer, and for people's spoken recalls. Grey: mean and "
-        "middle 95% with each trial's events in random order. Lower: forward asymmetry (0: none) and temporal "
-        "clustering (0.5: chance). With the buffer, an event's two neighbours follow each "
-        "other, so that steps of two are there by construction."
+        "recalls as it reads, without and with its contiguity buffer, and for people's spoken recalls. Grey: mean, "
+        "and 1.96 SD about it, with each trial's events in random order. Lower: forward asymmetry (0: none) and "
+        "temporal clustering (0.5: chance). With the buffer, an event's two neighbours follow each other, so that "
+        "steps of two are there by construction."
     )
     counts = {f"{m} (trials)": int(report[report["method"] == m]["n"].max()) for m in there}
     bars = "95% bootstrap intervals, over steps of reading for memory and over people for their recalls."

@@ -7,9 +7,9 @@ import sys
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, NullLocator
 
-from emcog.viz.panels import caption, curve, emcog_style, page, shown, stories_of, title
+from emcog.viz.panels import caption, counted, curve, emcog_style, page, shown, stories_of, thousands, title
 
 METHODS = ("S", "SM", "SM+C", "F", "recency", "random", "window", "full attention")
 
@@ -34,7 +34,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                     curve(ax, rows["length"] * 1.03 ** (shift - len(there) / 2), rows, method, label=method)
             ax.set_xscale("log")
             ax.xaxis.set_major_locator(FixedLocator(sorted(set(own["length"]))))
-            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+            thousands(ax.xaxis)
             ax.xaxis.set_minor_locator(NullLocator())
             ax.set_ylim(-0.03, 1.03)
             ax.margins(x=0.15)
@@ -50,8 +50,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         "names and numbers without prose, where people live, and associations of many kinds asked for in turn. "
         "Settings as for the pass key. Points of one length lie side by side, to tell their intervals apart."
     )
-    counts = {f"{shown(t)} (questions a point)": f"{int(g['n'].min())} to {int(g['n'].max())}"
-              for t, g in correct.groupby("story", sort=False)}  # fmt: skip
+    counts = {f"{k} (questions a point)": v for k, v in counted(correct).items()}
     return figure, caption(
         report, about, "Wilson's 95% intervals; questions of one reading are not independent.", counts
     )

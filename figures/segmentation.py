@@ -8,9 +8,23 @@ import sys
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from scipy.ndimage import gaussian_filter1d
 
-from emcog.viz.panels import BAR, BOUNDARY, INK, LINE, QUIET, TINT, caption, emcog_style, few_ticks, page, shown
+from emcog.viz.panels import (
+    BAR,
+    BOUNDARY,
+    INK,
+    LINE,
+    QUIET,
+    TINT,
+    caption,
+    emcog_style,
+    few_ticks,
+    page,
+    shown,
+    thousands,
+)
 
 ROW_WORDS = 800
 SMOOTH = 12
@@ -28,7 +42,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     lines = {m: report[(report["metric"] == "boundary") & (report["method"] == m)]["place"].to_numpy()
              for m in ("people", *METHODS)}  # fmt: skip
     lanes = [name for name in ("people", *METHODS) if len(lines[name])]
-    figure, axes = page(36 * rows + 8, 2 * rows, 1, gridspec_kw={"height_ratios": [1.0, 0.62] * rows})
+    figure, axes = page(36 * rows + 13, 2 * rows, 1, gridspec_kw={"height_ratios": [1.0, 0.62] * rows})
     known = np.isfinite(values)
     smooth = gaussian_filter1d(np.where(known, values, np.nanmean(values)), SMOOTH)
     top = float(np.nanpercentile(values, 99.5))
@@ -49,8 +63,13 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 _density(below, density, lo, hi, len(lanes))
             for ax in (above, below):
                 ax.set_xlim(lo - 1, lo + length)
+            thousands(below.xaxis)
             if i == rows - 1:
                 below.set_xlabel("Word")
+        names = ("surprisal of a word", f"smoothed (Gaussian, SD {SMOOTH} words)", "people's boundary")
+        marks = (Line2D([], [], color=BAR, marker="|", ls="", ms=6), Line2D([], [], color=LINE, lw=1.1),
+                 Line2D([], [], color=INK, lw=0.8, ls=(0, (3, 2))))  # fmt: skip
+        figure.legend(marks, names, loc="outside upper left", ncols=3, columnspacing=1.6)
     story = shown(str(report["story"].iloc[0]))
     count = {m: len(lines[m]) for m in lanes}
     people = "people's density above their boundaries" if len(density) else "no density, as this is one list"

@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, NullLocator
 
-from emcog.viz.panels import QUIET, caption, curve, emcog_style, page, title
+from emcog.viz.panels import QUIET, between, caption, curve, emcog_style, key, page, thousands, title
 
 METHODS = ("memory, SM", "full attention")
 PANELS = (("speed", "Reading (tokens/s)", 1.0), ("token_time", "A generated token (ms)", 1.0),
@@ -19,7 +19,7 @@ PANELS = (("speed", "Reading (tokens/s)", 1.0), ("token_time", "A generated toke
 
 def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     """The figure and its caption."""
-    figure, axes = page(56, 1, 3)
+    figure, axes = page(60, 1, 3)
     crossing = report[report["metric"] == "crossover"].iloc[0]
     with emcog_style():
         for j, (metric, label, scale) in enumerate(PANELS):
@@ -32,27 +32,24 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             ax.set_xscale("log")
             lengths = sorted(set(rows["length"]))
             ax.xaxis.set_major_locator(FixedLocator(lengths))
-            ax.xaxis.set_major_formatter(FuncFormatter(_thousands))
+            thousands(ax.xaxis)
             ax.xaxis.set_minor_locator(NullLocator())
             if metric == "speed" and np.isfinite(crossing["estimate"]):
                 ax.axvline(crossing["estimate"], color=QUIET, lw=0.8, ls=":")
             ax.set_ylim(bottom=0)
+            thousands(ax.yaxis)
             ax.set_xlabel("Tokens read before")
             ax.set_ylabel(label)
             title(ax, "", "ABC"[j])
-        axes[0, 0].legend(loc="best", handlelength=2.4)
+        key(figure, axes[0, 0])
     about = (
         "Reading and generating after more and more tokens, with memory and with full attention of the same model, in "
         f"turns on one machine. The dotted line is where the two speeds cross: {crossing['note'].split('; ')[1]}. Keys "
         "and values in sight are computed from the settings."
     )
     measured = report[report["metric"].isin(["speed", "token_time"])]
-    n = f"{int(measured['n'].min())} to {int(measured['n'].max())} repeats a point"
+    n = f"{between(measured['n'])} repeats a point"
     return figure, caption(report, about, "quartiles of the repeats about their median.", n)
-
-
-def _thousands(value: float, _: int) -> str:
-    return f"{value:,.0f}"
 
 
 if __name__ == "__main__":

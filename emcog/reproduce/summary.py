@@ -1,14 +1,18 @@
 """results/SUMMARY.md: each claim, what the paper reports, what came out here, and whether it agrees; all by code."""
 
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
 from emcog.errors import DataError
 from emcog.pages import markdown_table
-from emcog.reproduce.claims import CLAIMS, Claim, Finding
+from emcog.reproduce.claims import CLAIMS, Claim
+from emcog.reproduce.findings import Finding
 from emcog.reproduce.listed import ANALYSES
 from emcog.reproduce.reports import read_report
+
+ANSWERS = {True: "yes", False: "no", None: "open"}
 
 
 def summary_page(results: Path) -> str:
@@ -16,7 +20,9 @@ def summary_page(results: Path) -> str:
 
     agrees : "yes" or "no" by the claim's own rule, written beside it; "open" where the data cannot tell.
     """
-    rows, without, told = [], [], []
+    rows, sections, without = [], [], []
+    caveats: list[str] = []
+    missing: list[str] = []
     for name in ANALYSES:
         try:
             report = read_report(results / name)
@@ -24,33 +30,41 @@ def summary_page(results: Path) -> str:
             without.append(name)
             continue
         for claim in CLAIMS.get(name, ()):
-            rows += [_row(claim, finding, report) for finding in claim.find(report)]
-        missing = report.attrs["provenance"]["missing"]
-        caveats = report.attrs["provenance"]["caveats"]
-        told += [f"- {name}: not there: {line}" for line in missing] + [f"- {name}: {line}" for line in caveats]
+            found = list(claim.find(report))
+            answers = Counter(ANSWERS[one.agrees] for one in found)
+            told = ", ".join(f"{answers[word]} {word}" for word in ANSWERS.values() if answers[word])
+            rows.append({"claim": claim.text, "agrees, by set of data": told or "nothing to tell", "analysis": name})
+            sections += _section(claim, found, report)
+        caveats += [f"- {line}" for line in report.attrs["provenance"]["caveats"]]
+        missing += [f"- {name}: {line}" for line in report.attrs["provenance"]["missing"]]
+    if not rows:
+        return "# What came out\n\nNo reports yet: emcog reproduce makes them.\n"
     lines = [
         "# What came out",
         "",
-        "Written by `emcog reproduce` from the reports; nothing here is typed by hand. The paper is Fountas et al. "
-        "(2025, ICLR), unless another is named; its claims are given in words, without its numbers, which belong "
-        "to far larger models and to other data. An interval is 95% and in brackets.",
+        "Written by `emcog reproduce` from the reports. What the papers say is typed in, with the place; nothing else "
+        'is. A claim agrees or not by the rule beside it; "open" where the data cannot tell. The paper\'s numbers '
+        "belong to far larger models and mostly to other data: compare directions, not sizes.",
         "",
-        markdown_table(pd.DataFrame(rows)) if rows else "No reports yet.",
-        "",
-        "How agreement is decided:",
-        "",
-        *[f"- {claim.text}: {claim.rule}" for name in ANALYSES for claim in CLAIMS.get(name, ())],
-        "",
-        *(["Without a report: " + ", ".join(without) + ".", ""] if without else []),
-        *dict.fromkeys(told),
+        markdown_table(pd.DataFrame(rows)),
+        *(["", "Without a report: " + ", ".join(without) + "."] if without else []),
+        *sections,
+        *(["", "## Mind", "", *dict.fromkeys(caveats)] if caveats else []),
+        *(["", "## Not there", "", *dict.fromkeys(missing)] if missing else []),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _row(claim: Claim, finding: Finding, report: pd.DataFrame) -> dict[str, str]:
-    provenance = report.attrs["provenance"]
-    agrees = {True: "yes", False: "no", None: "open"}[finding.agrees]
-    settings = "quick" if provenance["settings"]["quick"] else "full"
-    return {"claim": claim.text, "the paper": f"{claim.paper} ({claim.source})", "here": finding.said,
-            "data": finding.data, "model": (provenance["model"] or {}).get("name", "none"),
-            "settings": settings, "agrees": agrees}  # fmt: skip
+def _section(claim: Claim, found: list[Finding], report: pd.DataFrame) -> list[str]:
+    table = pd.DataFrame([{"data": one.data, "what came out": one.said, "95% interval": one.interval,
+                           "agrees": ANSWERS[one.agrees]} for one in found])  # fmt: skip
+    told = report.attrs["provenance"]
+    model = f"{told['model']['name']} (weights {told['model']['weights'][:12]})" if told["model"] else "none"
+    settings = "quick" if told["settings"]["quick"] else "full"
+    return [
+        "", f"## {claim.text}", "",
+        f"- The paper: {claim.paper} ({claim.source}).",
+        f"- Agrees if: {claim.rule}.",
+        f"- Model: {model}; {settings} settings, seed {told['settings']['seed']}.",
+        "", markdown_table(table) if len(table) else "There is nothing to tell.",
+    ]  # fmt: skip

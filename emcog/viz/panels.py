@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 
 from emcog.viz.style import BAR, BOUNDARY, COLUMN_MM, INK, LINE, QUIET, TINT, WIDTH_MM, emcog_style, new_figure
 
-ORANGE, GREEN = "#D99000", "#3F9F83"
+ORANGE, GREEN, PURPLE = "#D99000", "#3F9F83", "#9C4F80"  # Wong's, the last two a little darker
 LOOKS: dict[str, tuple[str, str, str]] = {
     "people": (INK, "o", "-"),
     "S": (LINE, "s", "-"), "SM": (BOUNDARY, "D", "-"), "SC": (ORANGE, "^", "--"), "SM+C": (BOUNDARY, "P", "--"),
     "S, gamma 1": (LINE, "*", ":"),
     "F": (QUIET, "v", ":"), "FM": (QUIET, "<", "--"), "FC": (QUIET, ">", "-."),
-    "R": (BAR, "x", ":"), "random": (BAR, "x", ":"), "recency": (GREEN, "h", "-."), "window": (BAR, "1", "--"),
+    "R": (BAR, "x", ":"), "random": (BAR, "x", ":"), "recency": (GREEN, "h", "-."), "window": (PURPLE, "p", "--"),
     "sentence": (GREEN, "p", "-"), "lexical": (GREEN, "X", "--"), "optimal": (ORANGE, "*", "-"),
     "full attention": (INK, "o", ":"), "memory, SM": (BOUNDARY, "D", "-"),
     "surprisal": (LINE, "s", "-"), "entropy": (GREEN, "^", "--"), "bayesian_surprise": (BOUNDARY, "D", "-."),
@@ -25,7 +25,8 @@ LOOKS: dict[str, tuple[str, str, str]] = {
 OTHER = (INK, "o", "-")
 
 NAMES = {"late_letter": "Late letter", "pieman": "Pie Man", "sherlock": "Sherlock", "book": "Book", "defeat": "Defeat",
-         "iteration": "Iteration", "bayesian_surprise": "Bayesian surprise"}  # fmt: skip
+         "iteration": "Iteration", "natural_stories": "Natural Stories", "bayesian_surprise": "Bayesian surprise",
+         "lag_crp": "Lag-CRP"}  # fmt: skip
 
 
 def shown(name: str) -> str:
@@ -76,7 +77,7 @@ def dots(ax: Axes, table: pd.DataFrame, order: Sequence[str], chance: float | No
     if chance is not None:
         ax.axvline(chance, color=BAR, lw=0.8, zorder=0)
     ax.set_ylim(-0.6, len(order) - 0.4)
-    ax.set_yticks(list(places.values()), list(places))
+    ax.set_yticks(list(places.values()), [shown(name) for name in places])
     ax.tick_params(axis="y", length=0)
     few_ticks(ax, "x")
 
@@ -100,6 +101,29 @@ def few_ticks(ax: Axes, axis: str, count: int = 4) -> None:
     from matplotlib.ticker import MaxNLocator
 
     (ax.xaxis if axis == "x" else ax.yaxis).set_major_locator(MaxNLocator(count, steps=[1, 2, 2.5, 5, 10]))
+
+
+def thousands(axis: Any) -> None:
+    """Tick labels of an axis (`ax.xaxis`, `ax.yaxis`) as 1,000."""
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
+
+def word_ticks(ax: Axes, words: np.ndarray, sides: str = "xy", count: int = 4) -> None:
+    """Ticks at round numbers of words on an axis that counts something else.
+
+    Parameters
+    ----------
+    words : the word at each of the places 0, 1, ... of the axis, increasing.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    told = MaxNLocator(count, steps=[1, 2, 2.5, 5, 10], integer=True).tick_values(words[0], words[-1])
+    told = told[(told >= words[0]) & (told <= words[-1])]
+    at = np.interp(told, words, np.arange(len(words)))
+    for side in sides:
+        (ax.set_xticks if side == "x" else ax.set_yticks)(at, [f"{word:,.0f}" for word in told])
 
 
 def title(ax: Axes, text: str, letter: str = "") -> None:
@@ -144,16 +168,20 @@ def caption(table: pd.DataFrame, about: str, bars: str, counts: Mapping[str, Any
 
 def counted(table: pd.DataFrame, by: str = "story") -> dict[str, str]:
     """n of the rows of a report by story, as one number or a range."""
-    found = {}
-    for name, rows in table.groupby(by, sort=False):
-        n = rows["n"].dropna()
-        found[shown(str(name))] = (
-            "none" if n.empty else f"{n.min()}" if n.min() == n.max() else f"{n.min()} to {n.max()}"
-        )
-    return found
+    return {shown(str(name)): between(rows["n"]) for name, rows in table.groupby(by, sort=False)}
+
+
+def between(counts: pd.Series) -> str:
+    """Counts as one number, or as a range where they differ."""
+    known = counts.dropna()
+    if known.empty:
+        return "none"
+    low, high = int(known.min()), int(known.max())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 __all__ = [
-    "BAR", "BOUNDARY", "COLUMN_MM", "INK", "LINE", "QUIET", "TINT", "WIDTH_MM", "caption", "counted", "curve", "dots",
-    "emcog_style", "few_ticks", "key", "look", "page", "shown", "stories_of", "title",
+    "BAR", "BOUNDARY", "COLUMN_MM", "INK", "LINE", "QUIET", "TINT", "WIDTH_MM", "between", "caption", "counted",
+    "curve", "dots", "emcog_style", "few_ticks", "key", "look", "page", "shown", "stories_of", "thousands", "title",
+    "word_ticks",
 ]  # fmt: skip

@@ -24,6 +24,7 @@ from emcog.reproduce import (
     write_report,
 )
 from emcog.reproduce.claims import CLAIMS
+from emcog.reproduce.findings import beyond_window, threshold
 from emcog.reproduce.recalling import rate_rows
 from emcog.stats import COLUMNS
 
@@ -153,14 +154,52 @@ def test_the_summary_tells_what_came_out_and_what_is_missing(tmp_path):
         common | {"method": "people", "estimate": 0.02, "ci_low": 0.01, "ci_high": 0.03, "p": 0.002, "layer": None},
         common | {"method": "SM", "estimate": -0.02, "ci_low": -0.03, "ci_high": -0.01, "p": 0.002, "layer": None},
         common | {"method": "people", "estimate": 9.0, "p": 0.002, "layer": 1.0},
+        common | {"method": "F", "estimate": 0.01, "ci_low": 0.0, "ci_high": 0.02, "p": 0.4, "layer": None},
     ]
+    setting.caveats.append("late_letter: the author's")
     write_report(tmp_path / "cohesion", setting.report("cohesion", rows, model=False))
     page = summary_page(tmp_path)
-    first, second = [line for line in page.splitlines() if line.startswith("| ") and "late_letter" in line]
-    assert "0.02 [0.01, 0.03], p = 0.002, 12 events" in first and first.endswith("| yes |")
-    assert second.endswith("| no |")
-    assert "kumar2023 is not here" in page
-    assert "Without a report" in page and "passkey" in page.split("Without a report")[1]
+    first, second, third = [line for line in page.splitlines() if line.startswith("| demo/late_letter")]
+    assert first == "| demo/late_letter | modularity minus random 0.02, p = 0.002, 12 events | [0.01, 0.03] | yes |"
+    assert second.endswith("; S nan, F 0.01 | [-0.03, -0.01] | no |")
+    assert third.endswith("p = 0.400, 12 events | [0, 0.02] | open |")
+    assert "| People's events hold together in the model's keys | 1 yes | cohesion |" in page
+    assert "section 4.2 and figure 4A" in page and "Model: none; quick settings, seed 0." in page
+    assert page.split("## Mind")[1].strip().startswith("- late_letter: the author's")
+    assert "- cohesion: kumar2023: dataset kumar2023 is not here" in page.split("## Not there")[1]
+    assert "passkey" in page.split("Without a report")[1].splitlines()[0]
+
+
+def test_intervals_that_overlap_leave_a_claim_open():
+    def finding(memory, window):
+        rows = [
+            {
+                "metric": "correct",
+                "story": "pass_key",
+                "method": m,
+                "length": 900.0,
+                "depth": np.nan,
+                "estimate": e,
+                "ci_low": e - 0.1,
+                "ci_high": e + 0.1,
+                "n": 6,
+            }
+            for m, e in (("SM+C", memory), ("window", window))
+        ]
+        (one,) = beyond_window(pd.DataFrame(rows))  # fmt: skip
+        return one.agrees
+
+    assert (finding(0.9, 0.2), finding(0.2, 0.9), finding(0.5, 0.4)) == (True, False, None)
+
+
+def test_events_grow_as_long_as_there_are_any():
+    def finding(*lengths):
+        rows = [{"dataset": "demo", "story": "a", "method": "S", "metric": "event_length", "gamma": g, "estimate": e,
+                 "ci_low": e, "ci_high": e, "n": n, "z": np.nan} for g, (e, n) in enumerate(lengths)]  # fmt: skip
+        return next(threshold(pd.DataFrame(rows))).agrees
+
+    assert finding((4, 50), (20, 10), (200, 1), (200, 1)) is True  # one event is left, and cannot grow
+    assert finding((4, 50), (20, 10), (20, 10)) is False
 
 
 def test_a_small_analysis_runs_from_its_script(tmp_path, monkeypatch, capsys):
