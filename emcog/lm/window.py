@@ -17,8 +17,9 @@ from emcog.lm.rotary import Rotation, raw_rotary
 
 NAME = "emcog_window"
 Pair = tuple[torch.Tensor, ...]
-QUERY_BLOCK = 256
-"""Queries attended at once: blocks narrower than the window keep the masked-out part of the products small."""
+QUERY_BLOCK = 128
+"""Queries attended at once on a CPU: blocks narrower than the window keep the masked-out part of the products small. A
+GPU takes a chunk at once."""
 
 
 class WindowCache(Cache):
@@ -109,32 +110,32 @@ class WindowAttention:
         # While the text fits the window its positions are those of a plain pass, and so is every rounding.
         first = self.rotation.origin + min(0, self.cache.n_local - n_keys)
         q, k = (self.rotation(query, first + past), self.rotation(key, first)) if turn else (query, key)
-        # Layers with a window of their own see nothing beyond it, as in the model itself.
-        leaving = self.cache.seen + n - self.cache.n_local
-        far = None
-        if leaving > 0 and self.cache.n_init and window == self.cache.n_local:
-            far_key, far_value = self.cache.init[module.layer_idx]
-            far = (query, self.rotation.far(far_key) if turn else far_key, far_value)
+        block = QUERY_BLOCK if query.device.type == "cpu" else n
+        groups = query.shape[1] // key.shape[1]
         parts = []
-        for start in range(0, n, QUERY_BLOCK):
-            stop = min(n, start + QUERY_BLOCK)
+        for start in range(0, n, block):
+            stop = min(n, start + block)
             low = max(0, past + start - window + 1)
-            block = q[:, :, start:stop], k[:, :, low : past + stop], value[:, :, low : past + stop]
-            mask = self._mask(stop - start, past + stop - low, window, query)
-            part, lse = attend(*block, mask, scaling, softcap)
-            if far is not None:
-                # Initial key j has left the window of query i where i - j >= n_local.
-                first = self.cache.seen + start - self.cache.n_local
-                part, _ = merge_far(part, lse, far[0][:, :, start:stop], far[1], far[2], first, scaling, softcap)
-            parts.append(part)
-        return torch.cat(parts, dim=2).transpose(1, 2), None
+            seen = k[:, :, low : past + stop], value[:, :, low : past + stop]
+            mask = self._mask(stop - start, past + stop - low, window, groups, query)
+            parts.append(attend(q[:, :, start:stop], *seen, mask, scaling, softcap))
+        out, lse = (torch.cat(pieces, dim=2) for pieces in zip(*parts, strict=True))
+        # Layers with a window of their own see nothing beyond it, as in the model itself.
+        leaving = self.cache.seen - self.cache.n_local
+        if leaving + n > 0 and self.cache.n_init and window == self.cache.n_local:
+            # Initial key j has left the window of query i where i - j >= n_local.
+            far_key, far_value = self.cache.init[module.layer_idx]
+            far_key = self.rotation.far(far_key) if turn else far_key
+            out, _ = merge_far(out, lse, query, far_key, far_value, leaving, scaling, softcap)
+        return out.transpose(1, 2), None
 
-    def _mask(self, n: int, n_keys: int, window: int, like: torch.Tensor) -> torch.Tensor:
+    def _mask(self, n: int, n_keys: int, window: int, groups: int, like: torch.Tensor) -> torch.Tensor:
         found = self._masks.get((n, n_keys, window))
         if found is None:
             distance = torch.arange(n_keys - n, n_keys)[:, None] - torch.arange(n_keys)[None]
             seen = ((distance >= 0) & (distance < window)).to(like.device)
             found = torch.zeros(n, n_keys, dtype=like.dtype, device=like.device).masked_fill_(~seen, -torch.inf)
+            found = found.repeat(groups, 1)
             if len(self._masks) >= 64:
                 self._masks.clear()
             self._masks[n, n_keys, window] = found
