@@ -1,84 +1,26 @@
-"""What can be computed of a transcript: a registry by name."""
+"""What can be computed: a registry by name."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from emcog.errors import DataError, OptionError
+from emcog.batch.analysing import analysis
+from emcog.batch.compute import Compute, Made, Work
+from emcog.batch.recalling import recall_task
+from emcog.errors import OptionError
 from emcog.files import sha256_file
 from emcog.options import check_choice, check_number
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from emcog.segmentation import Segmentation
-    from emcog.transcript import Transcript
-
-
-@dataclass
-class Work:
-    """What a compute is given, in the worker that does it.
-
-    Attributes
-    ----------
-    transcript : the story. lm : gives the language model, which is loaded when first asked for.
-    settings : every setting of the segmentation. options : of the compute.
-    segmentation : gives the segmentation of these settings, where the compute needs it.
-    """
-
-    transcript: "Transcript"
-    lm: Callable[[], Any]
-    settings: dict[str, Any]
-    options: dict[str, Any]
-    segmentation: Callable[[], "Segmentation"]
-
-
-@dataclass(frozen=True)
-class Made:
-    """What a compute gives back: its files, written by `fill` into a folder; its rows; tokens that were read."""
-
-    fill: Callable[[Path], object]
-    rows: "pd.DataFrame"
-    n_tokens: int
-
-
-def no_options(given: Mapping[str, Any], base: Path) -> dict[str, Any]:
-    """The options of a compute that has none."""
-    for key in given:
-        raise OptionError(f"{key!r}: this compute has no options of its own: leave it out")
-    return {}
-
-
-def _same(options: dict[str, Any], story: str) -> dict[str, Any]:
-    return options
-
-
-@dataclass(frozen=True)
-class Compute:
-    """A compute.
-
-    Attributes
-    ----------
-    doc : one line. run : does the work.
-    check : of the options in the plan's table of its name, and the plan's folder: the options, checked.
-    identity : of the options and the story's name: what of them decides the result.
-    needs : computes whose results it uses.
-    """
-
-    doc: str
-    run: Callable[[Work], Made]
-    check: Callable[[Mapping[str, Any], Path], dict[str, Any]] = no_options
-    identity: Callable[[dict[str, Any], str], dict[str, Any]] = _same
-    needs: tuple[str, ...] = field(default=())
+from emcog.reproduce import ANALYSES
+from emcog.tasks import TASKS
 
 
 def _segment(work: Work) -> Made:
     from emcog.segmentation import file_stem
     from emcog.segmenting import segment
 
-    segmentation = segment(work.transcript, work.lm(), **work.settings)
-    stem = file_stem(work.transcript.name)
+    transcript = work.transcript()
+    segmentation = segment(transcript, work.lm(), checkpoint=work.kept, **work.settings)
+    stem = file_stem(transcript.name)
     return Made(lambda folder: segmentation.save(folder, stem), segmentation.events, len(segmentation.tokens))
 
 
@@ -86,7 +28,7 @@ def _compare(work: Work) -> Made:
     from emcog.stats import compare, save
 
     options = dict(work.options)
-    human = options.pop("human").replace("{name}", work.transcript.name)
+    human = options.pop("human").replace("{name}", work.transcript().name)
     table = compare(work.segmentation(), human, **options)
     return Made(lambda folder: save(table, folder), table, 0)
 
@@ -126,11 +68,6 @@ COMPUTES: dict[str, Compute] = {
     "compare": Compute(
         "what emcog compare writes, against [compare] human", _compare, _check_compare, _identify_compare, ("segment",)
     ),
+    **{name: recall_task(name) for name in TASKS},
+    **{name: analysis(name) for name in ANALYSES},
 }
-
-
-def check_rows(rows: Any, name: str) -> "pd.DataFrame":
-    """The rows of a compute, or a DataError if they are no table."""
-    if not hasattr(rows, "columns"):
-        raise DataError(f"compute {name!r} gave no table of results")
-    return rows

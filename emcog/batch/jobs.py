@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import emcog
+from emcog.batch.compute import PER
 from emcog.batch.computes import COMPUTES
 from emcog.batch.plan import Plan, Setting
 from emcog.excerpts import one_line
@@ -15,6 +16,9 @@ from emcog.files import sha256_file
 
 FORMAT_VERSION = 1
 """Of a job's folder. Another one gives other keys, so that results of old and new form never mix."""
+
+ANALYSIS_BYTES = 100_000
+"""What an analysis counts for where progress is told by the transcripts' bytes."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Job:
     ----------
     key : 20 hexadecimal digits of the SHA-256 of everything that decides the result.
     compute : a name in `COMPUTES`.
-    transcript : the file. sha256 : of its content; empty if it could not be read.
+    transcript : the file; None where the compute takes none. sha256 : of its content; empty if it could not be read.
     title : its name in tables, one line.
     model : what the plan calls it. setting : what the plan says, and all that follows from it.
     options : of the compute.
@@ -33,7 +37,7 @@ class Job:
 
     key: str
     compute: str
-    transcript: Path
+    transcript: Path | None
     sha256: str
     title: str
     model: str
@@ -43,13 +47,14 @@ class Job:
     @property
     def folder(self) -> str:
         """Name of the job's folder."""
-        stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in self.transcript.stem).strip(".")
+        name = self.compute if self.transcript is None else self.transcript.stem
+        stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in name).strip(".")
         return f"{stem.encode()[:100].decode(errors='ignore')}-{self.key}"
 
 
 @dataclass(frozen=True)
 class Unit:
-    """The jobs of one transcript, model and setting, which one worker does in order: later ones use the earlier.
+    """Jobs that one worker does in order, because later ones use the earlier: of one transcript, model and setting.
 
     Attributes
     ----------
@@ -75,29 +80,43 @@ def units(plan: Plan) -> list[Unit]:
     for label, name in plan.models.items():
         load = {"name": name, "device": plan.device, "dtype": plan.dtype, "trust_remote_code": plan.trust_remote_code}
         identity = model_identity(name) | {"device": plan.device, "dtype": plan.dtype}
-        for path in plan.transcripts:
-            sha256, n_bytes = contents[path]
-            about = {"transcript": [path.name, sha256], "reading": plan.reading, "model": identity}
-            for setting in plan.settings:
-                jobs = tuple(
-                    Job(key, compute, path, sha256, titles[path], label, setting, plan.options[compute])
-                    for compute, key in _keys(plan, about, setting, path)
-                    if key not in seen
-                )
-                seen |= {job.key for job in jobs}  # the same story twice, or a setting that two combinations come to
-                if jobs:
-                    found.append(Unit(jobs, frozenset(job.key for job in jobs), load, plan.reading, plan.out, n_bytes))
+        for path, setting, computes in _together(plan):
+            sha256, n_bytes = ("", ANALYSIS_BYTES) if path is None else contents[path]
+            about: dict[str, Any] = {"model": identity}
+            if path is not None:
+                about |= {"transcript": [path.name, sha256], "reading": plan.reading}
+            jobs = tuple(
+                Job(key, compute, path, sha256, "" if path is None else titles[path], label, setting,
+                    plan.options[compute])
+                for compute in computes
+                if (key := _key(plan, compute, about, setting, path)) not in seen
+            )  # fmt: skip
+            seen |= {job.key for job in jobs}  # the same story twice, or a setting that two combinations come to
+            if jobs:
+                found.append(Unit(jobs, frozenset(job.key for job in jobs), load, plan.reading, plan.out, n_bytes))
     return found
 
 
-def _keys(plan: Plan, about: dict[str, Any], setting: Setting, path: Path) -> Iterator[tuple[str, str]]:
-    for compute in plan.compute:
-        inputs = {
-            "format": FORMAT_VERSION, "emcog": emcog.__version__, "compute": compute, **about,
-            "settings": setting.full, "options": COMPUTES[compute].identity(plan.options[compute], path.stem),
-        }  # fmt: skip
-        content = json.dumps(inputs, sort_keys=True, ensure_ascii=False).encode(errors="surrogatepass")
-        yield compute, hashlib.sha256(content).hexdigest()[:20]
+def _together(plan: Plan) -> Iterator[tuple[Path | None, Setting, list[str]]]:
+    """A transcript (or none), a combination of settings, and the computes that one worker does with them in order."""
+    by = {per: [name for name in plan.compute if COMPUTES[name].per == per] for per in PER}
+    for path in plan.transcripts:
+        for per in ("setting", "memory"):
+            for setting in plan.combinations(by[per][0]) if by[per] else ():
+                yield path, setting, by[per]
+    for compute in by["model"]:
+        for setting in plan.combinations(compute):
+            yield None, setting, [compute]
+
+
+def _key(plan: Plan, compute: str, about: dict[str, Any], setting: Setting, path: Path | None) -> str:
+    story = "" if path is None else path.stem
+    inputs = {
+        "format": FORMAT_VERSION, "emcog": emcog.__version__, "compute": compute, **about,
+        "settings": setting.full, "options": COMPUTES[compute].identity(plan.options[compute], story),
+    }  # fmt: skip
+    content = json.dumps(inputs, sort_keys=True, ensure_ascii=False).encode(errors="surrogatepass")
+    return hashlib.sha256(content).hexdigest()[:20]
 
 
 def _content(path: Path) -> tuple[str, int]:

@@ -5,7 +5,7 @@ import itertools
 import math
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Plan:
     models : what the plan calls a model -> what `load_lm` is given.
     compute : names in `emcog.batch.computes.COMPUTES`, each after those that it needs.
     out : folder of the results.
-    settings : every combination.
+    settings : every combination of [settings]. memory : of [memory], for memory tasks.
     reading : options of `read_transcript`. options : of each compute, its own.
     device, dtype, trust_remote_code : as for `load_lm`.
     """
@@ -52,6 +52,7 @@ class Plan:
     compute: tuple[str, ...]
     out: Path
     settings: tuple[Setting, ...]
+    memory: tuple[Setting, ...]
     reading: dict[str, str]
     options: dict[str, dict[str, Any]]
     device: str = "auto"
@@ -60,8 +61,12 @@ class Plan:
 
     @property
     def setting_names(self) -> list[str]:
-        """The settings that the plan names."""
-        return list(self.settings[0].given)
+        """The settings that the plan names, for segmentations and for memories."""
+        return list(dict.fromkeys([*self.settings[0].given, *self.memory[0].given]))
+
+    def combinations(self, compute: str) -> tuple[Setting, ...]:
+        """The settings that there is a job of this compute for."""
+        return {"setting": self.settings, "memory": self.memory, "model": (Setting({}, {}),)}[COMPUTES[compute].per]
 
 
 def read_plan(path: str | Path) -> Plan:
@@ -69,8 +74,8 @@ def read_plan(path: str | Path) -> Plan:
 
     `[plan]` has `transcripts` (names or patterns), `models`, `compute`, `out` and, if need be, `device`, `dtype` and
     `trust_remote_code`. `[settings]` has lists of values, of which every combination is run; "none" stands for no
-    refinement and no snapping. `[reading]` has options of `read_transcript`. A compute's own options stand in a table
-    of its name. Paths are relative to the plan.
+    refinement and no snapping. `[memory]` has such lists for memory tasks. `[reading]` has options of
+    `read_transcript`. A compute's own options stand in a table of its name. Paths are relative to the plan.
 
     Raises
     ------
@@ -108,7 +113,7 @@ def _toml(path: Path) -> dict[str, Any]:
 
 def _plan(tables: dict[str, Any], base: Path) -> Plan:
     for name, table in tables.items():
-        check_choice("table", name, ["plan", "settings", "reading", *COMPUTES])
+        check_choice("table", name, ["plan", "settings", "memory", "reading", *COMPUTES])
         if not isinstance(table, dict):
             raise OptionError(f"{name} must be a table: write [{name}] above its keys")
     given = tables.get("plan", {})
@@ -118,13 +123,15 @@ def _plan(tables: dict[str, Any], base: Path) -> Plan:
     compute = _in_order([check_choice("compute", name, COMPUTES) for name in wanted])
     (out,) = _texts("out", given.get("out", "out"), several=False)
     target = _path(base, out)
-    transcripts = _files(base, _texts("transcripts", given.get("transcripts")), target)
+    kinds = {COMPUTES[name].per for name in compute}
+    patterns = [] if kinds == {"model"} else _texts("transcripts", given.get("transcripts"))
+    transcripts = _files(base, patterns, target)
     names = _texts("models", given.get("models", "embedded"))
     models = {name: str(_path(base, name)) if os.path.isdir(_path(base, name)) else name for name in names}
     trust = given.get("trust_remote_code", False)
     if not isinstance(trust, bool):
         raise OptionError(f"trust_remote_code must be true or false, got {trust!r}")
-    settings = _settings(tables.get("settings", {}), len(transcripts) * len(models) * len(compute))
+    settings, memory = _both_settings(tables, compute, len(transcripts) * len(models))
     reading = {key: _text(key, value) for key, value in tables.get("reading", {}).items()}
     for key in reading:
         check_choice("key of [reading]", key, READING_KEYS)
@@ -134,8 +141,10 @@ def _plan(tables: dict[str, Any], base: Path) -> Plan:
             raise OptionError(f"[{name}] has options of a compute that is not asked for: add it to compute")
         if name in compute:
             options[name] = COMPUTES[name].check(tables.get(name, {}), base)
-    kinds = {key: _text(key, given.get(key, "auto")) for key in ("device", "dtype")}
-    return Plan(transcripts, models, compute, target, settings, reading, options, **kinds, trust_remote_code=trust)
+    where = {key: _text(key, given.get(key, "auto")) for key in ("device", "dtype")}
+    return Plan(
+        transcripts, models, compute, target, settings, memory, reading, options, **where, trust_remote_code=trust
+    )
 
 
 def _in_order(names: list[str]) -> tuple[str, ...]:
@@ -162,37 +171,69 @@ def _files(base: Path, patterns: list[str], out: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _settings(table: Mapping[str, Any], n_other: int) -> tuple[Setting, ...]:
-    """Every combination of the values in [settings]."""
+def _both_settings(
+    tables: dict[str, Any], compute: tuple[str, ...], n_other: int
+) -> tuple[tuple[Setting, ...], tuple[Setting, ...]]:
+    """Every combination of [settings] and of [memory]."""
+    found = []
+    for name, per, keys, make in (
+        ("settings", "setting", SETTING_KEYS, _segment_settings), ("memory", "memory", None, _memory_settings),
+    ):  # fmt: skip
+        count = sum(COMPUTES[one].per == per for one in compute)
+        if name in tables and not count:
+            raise OptionError(f"[{name}] is for computes that are not asked for: leave it out, or add one to compute")
+        keys = (_memory_keys() if count else ()) if keys is None else keys
+        given = _combinations(name, tables.get(name, {}), keys, n_other * count)
+        found.append(tuple(_setting(name, one, make) for one in given) if count else (Setting({}, {}),))
+    return found[0], found[1]
+
+
+def _combinations(name: str, table: Mapping[str, Any], keys: Sequence[str], n_other: int) -> Iterator[dict[str, Any]]:
     choices: dict[str, list[Any]] = {}
     for key, values in table.items():
-        check_choice("key of [settings]", key, SETTING_KEYS)
+        check_choice(f"key of [{name}]", key, keys)
         choices[key] = values if isinstance(values, list) else [values]
         if not choices[key]:
-            raise OptionError(f"[settings] {key} is an empty list: give at least one value, or leave it out")
+            raise OptionError(f"[{name}] {key} is an empty list: give at least one value, or leave it out")
     count = math.prod(map(len, choices.values())) * n_other
     if count > MAX_JOBS:
         raise OptionError(f"the plan has {count:,} jobs: cut it into plans of at most {MAX_JOBS:,}")
-    return tuple(_setting(dict(zip(choices, values, strict=True))) for values in itertools.product(*choices.values()))
+    return (dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values()))
 
 
-def _setting(given: dict[str, Any]) -> Setting:
+def _setting(name: str, given: dict[str, Any], make: Callable[[dict[str, Any]], dict[str, Any]]) -> Setting:
+    for key, value in given.items():
+        one_by_one = value if isinstance(value, list) else [value]
+        if not all(isinstance(v, str | int | float) for v in one_by_one):
+            raise OptionError(f"[{name}] {key} must hold numbers and names, got {first_words(repr(value), 100)}")
+    try:
+        full = make(given)
+    except EmcogError as error:
+        raise OptionError(f"[{name}] {_told(given)}: {error}") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise OptionError(f"[{name}] {_told(given)}: {first_words(str(error), 200)}") from None
+    return Setting({key: as_cell(value) for key, value in given.items()}, full)
+
+
+def _segment_settings(given: dict[str, Any]) -> dict[str, Any]:
     # As on the command line: boundaries move to words unless told otherwise, and "none" is how nothing is written.
     plain = {"snap": "word"} | given
     for key in ("snap", "refine"):
         if plain.get(key) == "none":
             plain[key] = None
-    for key, value in given.items():
-        one_by_one = value if isinstance(value, list) else [value]
-        if not all(isinstance(v, str | int | float) for v in one_by_one):
-            raise OptionError(f"[settings] {key} must hold numbers and names, got {first_words(repr(value), 100)}")
-    try:
-        full = asdict(make_settings(**plain))
-    except EmcogError as error:
-        raise OptionError(f"[settings] {_told(given)}: {error}") from None
-    except (TypeError, ValueError, OverflowError) as error:
-        raise OptionError(f"[settings] {_told(given)}: {first_words(str(error), 200)}") from None
-    return Setting({key: as_cell(value) for key, value in given.items()}, full)
+    return asdict(make_settings(**plain))
+
+
+def _memory_keys() -> tuple[str, ...]:
+    from emcog.memory import MemoryConfig  # seconds of imports, so only where it is needed
+
+    return tuple(field.name for field in fields(MemoryConfig))
+
+
+def _memory_settings(given: dict[str, Any]) -> dict[str, Any]:
+    from emcog.memory import MemoryConfig
+
+    return MemoryConfig(**given).as_dict()
 
 
 def as_cell(value: Any) -> Any:

@@ -47,7 +47,7 @@ def jobs_table(jobs: Sequence[Job], store: Store, names: Sequence[str], errors: 
 
 def _about(job: Job, names: Sequence[str]) -> dict[str, Any]:
     about = {"job": job.key, "compute": job.compute, "transcript": job.title, "model": job.model}
-    return about | {f"setting_{name}": job.setting.given[name] for name in names}
+    return about | {f"setting_{name}": job.setting.given.get(name) for name in names}
 
 
 def write_results(table: pd.DataFrame, jobs: Sequence[Job], store: Store, names: Sequence[str]) -> None:
@@ -58,7 +58,7 @@ def write_results(table: pd.DataFrame, jobs: Sequence[Job], store: Store, names:
     """
     done = [job for job, state in zip(jobs, table["state"], strict=True) if state == "done"]
     kinds = _setting_types(jobs, names)
-    schema = pa.unify_schemas([_head(kinds), *_schemas(done, store)], promote_options="permissive")
+    schema = _unified([_head(kinds), *_schemas(done, store)])
     contents = {}
     for compute in dict.fromkeys(job.compute for job in jobs):
         chosen = [job for job in done if job.compute == compute]
@@ -90,9 +90,7 @@ def _rows(job: Job, store: Store, names: Sequence[str], kinds: dict[str, pa.Data
             raise StorageError(f"{path} was changed: delete its folder and run the batch again")
         table = pq.read_table(path)
     except (OSError, KeyError, TypeError, pa.ArrowException) as error:
-        raise StorageError(
-            f"cannot read {path}: {first_words(str(error), 200)}; delete its folder, run again"
-        ) from error
+        raise _unreadable(path, error) from error
     about = _about(job, names)
     columns = []
     for field in schema:
@@ -117,11 +115,27 @@ def _schemas(done: Sequence[Job], store: Store) -> Iterator[pa.Schema]:
         try:
             found = pq.read_schema(path)
         except (OSError, pa.ArrowException) as error:
-            raise StorageError(
-                f"cannot read {path}: {first_words(str(error), 200)}; delete its folder, run again"
-            ) from error
+            raise _unreadable(path, error) from error
         # The columns of the job say the same more exactly.
         yield pa.schema([field for field in found if field.name not in JOB_COLUMNS])
+
+
+def _unified(schemas: Sequence[pa.Schema]) -> pa.Schema:
+    """The columns of all, of kinds that hold all values: what is a number here and a text there becomes text."""
+    kinds: dict[str, list[pa.Field]] = {}
+    for field in (field for schema in schemas for field in schema):
+        same = kinds.setdefault(field.name, [])
+        if all(field.type != other.type for other in same):
+            same.append(field)
+    return pa.schema([_common(name, found) for name, found in kinds.items()])
+
+
+def _common(name: str, fields: list[pa.Field]) -> pa.Field:
+    try:
+        one = pa.unify_schemas([pa.schema([field]) for field in fields], promote_options="permissive").field(name)
+        return pa.field(name, one.type)
+    except pa.ArrowException:
+        return pa.field(name, pa.string())
 
 
 def _head(kinds: dict[str, pa.DataType]) -> pa.Schema:
@@ -132,7 +146,7 @@ def _setting_types(jobs: Sequence[Job], names: Sequence[str]) -> dict[str, pa.Da
     """Whole numbers, numbers or texts: what holds every value that the plan gives a setting."""
     kinds = {}
     for name in names:
-        values = [job.setting.given[name] for job in jobs]
+        values = [job.setting.given[name] for job in jobs if name in job.setting.given]
         whole = all(isinstance(v, int) and abs(v) < 2**63 for v in values)
         number = all(isinstance(v, int | float) for v in values)
         kinds[f"setting_{name}"] = pa.int64() if whole else pa.float64() if number else pa.string()
@@ -140,4 +154,4 @@ def _setting_types(jobs: Sequence[Job], names: Sequence[str]) -> dict[str, pa.Da
 
 
 def _as(kinds: dict[str, pa.DataType], name: str, value: Any) -> Any:
-    return str(value) if name in kinds and kinds[name] == pa.string() else value
+    return str(value) if value is not None and name in kinds and kinds[name] == pa.string() else value

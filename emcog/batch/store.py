@@ -13,7 +13,7 @@ from emcog.excerpts import first_words
 from emcog.files import sha256_file, write_files, write_folder
 
 if TYPE_CHECKING:
-    from emcog.batch.computes import Made
+    from emcog.batch.compute import Made
 
 RECORD, ROWS = "job.json", "rows.parquet"
 FORMAT = "emcog job"
@@ -25,7 +25,7 @@ class Store:
     """The folder of a batch.
 
     `jobs/STORY-KEY` holds the files of a finished job, its rows for the dataset and its record; it appears whole or not
-    at all. `failed/KEY.json` says why a job failed.
+    at all. `failed/KEY.json` says why a job failed. `unfinished/KEY` holds what a long one has done so far.
     """
 
     out: Path
@@ -63,6 +63,16 @@ class Store:
         write_folder(folder, lambda place: _fill(place, job, made))
         self._failure(job).unlink(missing_ok=True)
 
+    def kept(self, job: Job) -> Path:
+        """Where an unfinished job may keep what it has done so far."""
+        return self.out / "unfinished" / job.key
+
+    def drop_kept(self, job: Job) -> None:
+        """Remove what the job, which is finished, had kept."""
+        shutil.rmtree(self.kept(job), ignore_errors=True)
+        with suppress(OSError):  # not there, or another job's is in it
+            self.kept(job).parent.rmdir()
+
     def fail(self, job: Job, error: str) -> None:
         """Remember why a job failed, if the disk lets us; if not, the next run tries it again."""
         content = json.dumps({"format": FORMAT, "key": job.key, "error": error}, ensure_ascii=False)
@@ -85,7 +95,8 @@ def _fill(place: Path, job: Job, made: "Made") -> None:
     write_files(place, {ROWS: lambda path: made.rows.to_parquet(path, index=False)})
     files = {path.name: {"bytes": path.stat().st_size, "sha256": sha256_file(path)} for path in sorted(place.iterdir())}
     record = {
-        "format": FORMAT, "key": job.key, "compute": job.compute, "transcript": job.transcript.name,
+        "format": FORMAT, "key": job.key, "compute": job.compute,
+        "transcript": None if job.transcript is None else job.transcript.name,
         "sha256": job.sha256, "model": job.model, "settings": job.setting.full, "options": job.options,
         "n_tokens": made.n_tokens, "files": files,
     }  # fmt: skip

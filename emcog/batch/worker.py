@@ -7,14 +7,18 @@ import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import emcog
-from emcog.batch.computes import COMPUTES, Made, Work, check_rows
+from emcog.batch.compute import Made, Work, check_rows
+from emcog.batch.computes import COMPUTES
 from emcog.batch.jobs import Job, Unit
 from emcog.batch.store import Store
 from emcog.errors import DataError, EmcogError
 from emcog.excerpts import first_words
+
+if TYPE_CHECKING:
+    from emcog.transcript import Transcript
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ def _run(job: Job, unit: Unit, store: Store) -> Outcome:
             raise DataError(f"the worker has emcog {emcog.__version__}, the plan was read by {unit.emcog}")
         made = _made(job, unit, store)
         store.write(job, made)
+        store.drop_kept(job)
     # Whatever one transcript does must not touch the others: its error goes into the table.
     except Exception as error:
         known = isinstance(error, EmcogError)
@@ -96,21 +101,30 @@ def _run(job: Job, unit: Unit, store: Store) -> Outcome:
 
 def _made(job: Job, unit: Unit, store: Store) -> Made:
     from emcog.segmentation import Segmentation
-    from emcog.transcript import read_transcript
 
-    transcript = read_transcript(job.transcript, **unit.reading)
-    if job.sha256 and transcript.sha256 != job.sha256:
-        raise DataError(f"{job.title} was changed while the batch ran: run it again")
     earlier = {other.compute: other for other in unit.jobs}
     work = Work(
-        transcript,
+        lambda: _read(job, unit),
         lambda: _SHELF.get(unit.load),
+        unit.load["name"],
         job.setting.full,
         job.options,
         lambda: Segmentation.load(_needed(store, earlier["segment"])),
+        store.kept(job),
     )
     made = COMPUTES[job.compute].run(work)
     return Made(made.fill, check_rows(made.rows, job.compute), made.n_tokens)
+
+
+def _read(job: Job, unit: Unit) -> "Transcript":
+    from emcog.transcript import read_transcript
+
+    if job.transcript is None:
+        raise DataError(f"compute {job.compute!r} takes no transcript")
+    transcript = read_transcript(job.transcript, **unit.reading)
+    if job.sha256 and transcript.sha256 != job.sha256:
+        raise DataError(f"{job.title} was changed while the batch ran: run it again")
+    return transcript
 
 
 def _needed(store: Store, job: Job) -> Path:

@@ -115,7 +115,7 @@ def _show(table: "pd.DataFrame", out: Path, written: bool) -> None:
     failed = table[table["state"] == "failed"]
     if len(failed):
         settings = [c for c in table.columns if c.startswith("setting_")]
-        lines = [[row["transcript"], _why(row, settings)] for _, row in failed.iterrows()]
+        lines = [[row["transcript"] or row["compute"], _why(row, settings)] for _, row in failed.iterrows()]
         show_line("")
         show_list(["failed", "why"], few_enough(lines, more="jobs.tsv"))
         show_line("\nMend what can be mended, then run it again with --retry-failed.")
@@ -125,5 +125,6 @@ def _show(table: "pd.DataFrame", out: Path, written: bool) -> None:
 
 
 def _why(row: Any, settings: list[str]) -> str:
-    values = ", ".join(f"{name.removeprefix('setting_')}={row[name]}" for name in settings)
+    given = [name for name in settings if row[name] is not None and row[name] == row[name]]
+    values = ", ".join(f"{name.removeprefix('setting_')}={row[name]}" for name in given)
     return f"{row['error']} ({', '.join(filter(None, [row['model'], values]))})"

@@ -1,6 +1,7 @@
 """What an analysis is run with, and what it met on the way: model, data, seed; inputs and what was missing."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +26,20 @@ T = TypeVar("T")
 
 _lms: dict[str, LM] = {}
 _heard: dict[tuple[str, str, int], Heard] = {}
+
+
+@contextmanager
+def lent_lm(model: str | None, lm: LM) -> Iterator[None]:
+    """Within this context the analyses' model of that name is `lm`, which is loaded already."""
+    name = model or ""
+    before = _lms.get(name)
+    _lms[name] = lm
+    try:
+        yield
+    finally:
+        del _lms[name]
+        if before is not None:
+            _lms[name] = before
 
 
 class Setting:
@@ -117,7 +132,8 @@ class Setting:
 
     def hear(self, story: Stimulus) -> Heard:
         """What the model makes of a story."""
-        key = (self.model or "", story.transcript.sha256, len(story.transcript.words))
+        kind = f"{self.lm.weight_hash} {self.lm.model.dtype}"
+        key = (kind, story.transcript.sha256, len(story.transcript.words))
         if key not in _heard:
             told = f"listening to {story.name}, tokens"
             _heard[key] = hear(

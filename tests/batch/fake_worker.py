@@ -11,7 +11,8 @@ import time
 import pandas as pd
 
 from emcog.batch import worker
-from emcog.batch.computes import COMPUTES, Compute, Made
+from emcog.batch.compute import Compute, Made
+from emcog.batch.computes import COMPUTES
 from emcog.errors import DataError, ModelError
 from emcog.files import write_files
 
@@ -20,7 +21,8 @@ LOADS = []
 
 def fake_segment(work):
     """An event a sentence."""
-    text = work.transcript.text
+    transcript = work.transcript()
+    text = transcript.text
     if "KILL" in text:
         os.kill(os.getpid(), signal.SIGKILL)
     work.lm()
@@ -33,7 +35,7 @@ def fake_segment(work):
     sentences = [s for s in re.split(r"(?<=\.)\s+", text) if s]
     events = pd.DataFrame({"event": range(len(sentences)), "surprise": work.settings["gamma"], "text": sentences})
     content = events.to_csv(sep="\t", index=False).encode()
-    name = f"{work.transcript.name}.events.tsv"
+    name = f"{transcript.name}.events.tsv"
     return Made(lambda folder: write_files(folder, {name: content}), events, len(text.split()))
 
 

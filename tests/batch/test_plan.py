@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from emcog.batch import read_plan
+from emcog.batch.jobs import units
 from emcog.errors import EmcogError
 
 STORIES = {"a.txt": "One. Two.", "b.txt": "Three."}
@@ -71,6 +72,28 @@ def test_a_compute_brings_what_it_needs(write_plan, tmp_path):
     assert plan.options["compare"]["metrics"] == ["f1"]
 
 
+def test_each_kind_of_compute_has_settings_of_its_own(write_plan):
+    path = write_plan(STORIES, "gamma = [1, 2]", more='compute = ["pass_key", "segment", "gamma"]')
+    path.write_text(path.read_text() + '[memory]\nsegmentation = ["SM", "F"]\nn_mem = [64, 128, 256]\n')
+    plan = read_plan(path)
+    assert plan.compute == ("segment", "pass_key", "gamma")
+    assert [len(plan.combinations(name)) for name in plan.compute] == [2, 6, 1]
+    assert plan.setting_names == ["gamma", "segmentation", "n_mem"]
+    jobs = [job for unit in units(plan) for job in unit.jobs]
+    assert [sum(job.compute == name for job in jobs) for name in plan.compute] == [4, 12, 1]
+    assert len({job.key for job in jobs}) == 17
+    assert jobs[-1].transcript is None and jobs[-1].folder == f"gamma-{jobs[-1].key}"
+
+
+def test_analyses_alone_need_no_transcript(write_plan):
+    path = write_plan({}, models=["embedded", "x"])
+    path.write_text('[plan]\nmodels = ["embedded", "x"]\ncompute = ["gamma", "story"]\n[gamma]\ndata = "demo"\n')
+    plan = read_plan(path)
+    assert plan.transcripts == ()
+    assert plan.options["gamma"] == {"data": ["demo"], "seed": 0, "full": False}
+    assert [[job.compute for job in unit.jobs] for unit in units(plan)] == [["story"], ["gamma"]] * 2
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -97,6 +120,15 @@ def test_a_compute_brings_what_it_needs(write_plan, tmp_path):
         ("[plan]\ntranscripts = 'in/*'\n[compare]\nhuman = 'x'", "not asked for"),
         ("[plan]\ntranscripts = 'in/*'\ncompute = 'compare'", "has no human"),
         ("[plan]\ntranscripts = 'in/*'\n[settings]\n" + MANY, "jobs: cut it"),
+        ("[plan]\ntranscripts = 'in/*'\n[memory]\nn_mem = 8", "[memory] is for computes that are not asked for"),
+        ("[plan]\ncompute = 'gamma'\n[settings]\ngamma = 8", "[settings] is for computes that are not asked for"),
+        ("[plan]\ncompute = 'pass_key'", "no transcripts"),
+        ("[plan]\ntranscripts = 'in/*'\ncompute = 'pass_key'\n[memory]\nn_mme = 8", "did you mean 'n_mem'"),
+        ("[plan]\ntranscripts = 'in/*'\ncompute = 'pass_key'\n[memory]\nn_mem = -8", "n_mem must be a whole number"),
+        ("[plan]\ntranscripts = 'in/*'\ncompute = 'pass_key'\n[pass_key]\ndepths = 2", "depths must be a number"),
+        ("[plan]\ntranscripts = 'in/*'\ncompute = 'pass_key'\n[pass_key]\nlengths = []", "lengths is an empty list"),
+        ("[plan]\ncompute = 'gamma'\n[gamma]\ndata = 'demon'", "did you mean 'demo'"),
+        ("[plan]\ncompute = 'gamma'\n[gamma]\nfull = 1", "full must be true or false"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_line(write_plan, content, said):

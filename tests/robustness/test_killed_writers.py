@@ -127,13 +127,14 @@ def test_a_disk_that_fills_up_fails_jobs_that_the_next_run_does(tmp_path, monkey
     import pandas as pd
 
     from emcog.batch import read_plan
-    from emcog.batch.computes import COMPUTES, Compute, Made
+    from emcog.batch.compute import Compute, Made
+    from emcog.batch.computes import COMPUTES
     from emcog.batch.jobs import units
     from emcog.batch.store import Store
     from emcog.batch.worker import run_unit
 
     def big(work):
-        rows = pd.DataFrame({"text": [work.transcript.text]})
+        rows = pd.DataFrame({"text": [work.transcript().text]})
         return Made(lambda folder: write_files(folder, {"big": bytes(100 * 1024)}), rows, 1)
 
     monkeypatch.setitem(COMPUTES, "segment", Compute("a stand-in", big))

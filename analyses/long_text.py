@@ -1,0 +1,190 @@
+"""Ten million tokens in one go: does the time of a token or the memory grow with the text?
+
+    OMP_NUM_THREADS=2 python analyses/long_text.py TEXT... [--tokens 10000000] [--method SM] [--minutes N] [--write]
+
+The texts (.txt, or .txt.xz as for emcog train-lm) are joined until there are so many tokens, listened to and segmented
+as `emcog segment` does it. Interrupted (Ctrl-C, kill, or --minutes, after which it stops at the next checkpoint), the
+same command goes on there; times are taken chunk by chunk, so pauses do not count. Run it on a quiet machine.
+
+Writes chunks.csv (CPU seconds and anonymous memory of every chunk), report.csv (stretches) and the segmentation to
+results/long_text, and with --write the table into docs/robustness.md.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from emcog import Transcript, load_lm, segment
+from emcog.cli.console import log_to_stderr, reading, say
+from emcog.errors import DataError, EmcogError
+from emcog.lm import LM
+from emcog.lm.training.corpus import read_documents
+from emcog.pages import docs_page, fill, markdown_table, measured_on
+
+CHUNKS = "chunks.csv"
+STRETCHES = 20
+PROMISED = 0.05
+
+
+class PieceDone(Exception):  # noqa: N818
+    """The minutes of this piece are over, and what it did is kept."""
+
+
+def joined(texts: Iterable[Path], lm: LM, n_tokens: int) -> str:
+    """Documents end to end, cut where the text has about so many tokens (by the density of its first 200,000)."""
+    parts: list[str] = []
+    enough = None
+    for path in texts:
+        for document in read_documents(path):
+            parts.append(document)
+            length = sum(map(len, parts)) + 2 * len(parts)
+            if enough is None and length > 800_000:
+                sample = "\n\n".join(parts)[:800_000]
+                enough = int(n_tokens * len(sample) / len(lm.encode(sample)[0]))
+            if enough is not None and length >= enough:
+                return "\n\n".join(parts)[:enough]
+    text = "\n\n".join(parts)
+    found = len(lm.encode(text)[0]) if text else 0
+    if found < n_tokens:
+        raise DataError(f"the texts have {found:,} tokens of the {n_tokens:,} asked for: give more of them")
+    return text[: int(len(text) * n_tokens / found)]
+
+
+class Clock:
+    """Notes CPU seconds and memory of every chunk, in a file that goes on where it was."""
+
+    def __init__(self, folder: Path, minutes: float | None = None):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.kept = folder / "listening"
+        self.file = open(folder / CHUNKS, "a", encoding="utf-8")  # noqa: SIM115
+        if self.file.tell() == 0:
+            self.file.write("tokens,n,cpu_s,anonymous_mb,n_tokens\n")
+        self.before: tuple[int, float] | None = None
+        self.until = None if minutes is None else time.monotonic() + 60 * minutes
+        self.states: set[str] | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Called after each chunk; the first of a piece has no time of its own."""
+        now = time.process_time()
+        if self.before is not None:
+            then, at = self.before
+            self.file.write(f"{done},{done - then},{now - at:.6f},{anonymous_mb():.1f},{total}\n")
+            self.file.flush()
+        self.before = done, time.process_time()
+        if self.until is not None and time.monotonic() > self.until:
+            states = {path.name for path in self.kept.glob("state-*")}
+            self.states = states if self.states is None else self.states
+            if states != self.states:  # a checkpoint was just written
+                raise PieceDone
+
+
+def anonymous_mb() -> float:
+    """Memory of this process that is no file's; NaN elsewhere than on Linux."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon")), float("nan"))
+
+
+def peak_mb() -> float:
+    """The most memory that this process ever had; NaN on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return float("nan")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024 / (1024 if sys.platform == "darwin" else 1)
+
+
+def stretches(folder: Path, count: int = STRETCHES) -> pd.DataFrame:
+    """The chunks in `count` stretches of the text.
+
+    Returns
+    -------
+    DataFrame, one row a stretch: tokens (at its end), chunks (that were timed), us_per_token (CPU, median over its
+    chunks), anonymous_mb (median).
+    """
+    chunks = pd.read_csv(folder / CHUNKS).drop_duplicates("tokens", keep="last").sort_values("tokens")
+    total = int(chunks["n_tokens"].iloc[-1])
+    number = ((chunks["tokens"] - 1) * count // total).rename("stretch")
+    timed = chunks.assign(us=chunks["cpu_s"] / chunks["n"] * 1e6)
+    found = timed.groupby(number).agg(
+        tokens=("tokens", "max"), chunks=("n", "size"), us_per_token=("us", "median"),
+        anonymous_mb=("anonymous_mb", "median"),
+    )  # fmt: skip
+    return found.reset_index(drop=True)
+
+
+def drift(table: pd.DataFrame, share: float = 0.1) -> float:
+    """CPU time of a token at the end against the start, less 1: medians over the first and last tenth of stretches."""
+    n = max(1, round(len(table) * share))
+    return float(table["us_per_token"].tail(n).median() / table["us_per_token"].head(n).median() - 1)
+
+
+def page(table: pd.DataFrame, told: dict[str, float | str]) -> str:
+    """The table for the documentation, and what it comes to."""
+    shown = table.assign(tokens=table["tokens"].map("{:,}".format))
+    changed = drift(table)
+    rise = table["anonymous_mb"].iloc[-1] - table["anonymous_mb"].iloc[0]
+    return (
+        f"{markdown_table(shown, 1)}\n\n"
+        f"{told['tokens']:,} tokens, method {told['method']}, {told['events']:,} events. CPU time of a token at the "
+        f"end against the start: {changed:+.1%} (promised: within {PROMISED:.0%}). Memory while listening, last "
+        f"stretch less the first: {rise:+.0f} MB; the most that the last piece needed, tables of the result included: "
+        f"{told['peak_mb']:,.0f} MB.\n\n{measured_on()}"
+    )
+
+
+def run(story: Transcript, lm: LM, method: str, folder: Path, minutes: float | None, quiet: bool) -> dict:
+    """Listen and segment, or go on with it; raises PieceDone when the minutes are over."""
+    clock = Clock(folder, minutes)
+    with reading(quiet) as shown:
+
+        def progress(done: int, total: int) -> None:
+            clock(done, total)
+            if shown is not None:
+                shown(done, total)
+
+        made = segment(story, lm, method=method, snap="word", progress=progress, checkpoint=folder / "listening")
+    made.save(folder / "segmentation", "long")
+    return {"tokens": len(made.tokens), "events": len(made.events), "method": method, "peak_mb": peak_mb()}
+
+
+def main() -> int:
+    """Measure, print, write; 3 where a piece is done and more is to come."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("texts", type=Path, nargs="+")
+    parser.add_argument("--tokens", type=int, default=10_000_000)
+    parser.add_argument("--method", default="SM")
+    parser.add_argument("--minutes", type=float, help="stop after so many; the same command goes on")
+    parser.add_argument("--out", type=Path, default=Path("results/long_text"))
+    parser.add_argument("--write", action="store_true", help="put the table into docs/robustness.md")
+    parser.add_argument("--quiet", action="store_true")
+    given = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "2")
+    with log_to_stderr(given.quiet):
+        try:
+            lm = load_lm()
+            story = Transcript.from_text(joined(given.texts, lm, given.tokens), "long")
+            told = run(story, lm, given.method, given.out, given.minutes, given.quiet)
+        except (PieceDone, KeyboardInterrupt):
+            say("a piece is done: the same command goes on")
+            return 3
+        except EmcogError as error:
+            say(f"error: {error}")
+            return 2
+    table = stretches(given.out)
+    table.to_csv(given.out / "report.csv", index=False)
+    text = page(table, told)
+    print(text)
+    if given.write:
+        fill(docs_page("robustness.md"), "long", text)
+    return 0 if abs(drift(table)) <= PROMISED else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""Memory tasks and analyses in a plan: what they come to is what the same calls give by themselves."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+import emcog
+from emcog.batch import worker
+from emcog.batch.results import _unified
+from emcog.batch.run import run_batch
+from emcog.lm import LM, load_lm
+from emcog.memory import MemoryConfig
+from emcog.reproduce import ANALYSES, analyse, lent_lm
+from emcog.tasks import TASKS, sweep
+
+STORY = "The bell rang twice. Anna ran home in the rain. A year later she was back at the harbour, and alone. " * 6
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """A random Llama with the embedded model's tokenizer."""
+    tokenizer = load_lm().tokenizer
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=256, initializer_range=0.3, bos_token_id=0, eos_token_id=1,
+    )  # fmt: skip
+    return LM(LlamaForCausalLM(config).eval(), tokenizer, "tiny")
+
+
+@pytest.fixture
+def run(cluster, tiny, monkeypatch):
+    """Runs a plan on threads of this process, whose every model is the tiny one; gives the loads too."""
+    loads = []
+    monkeypatch.setattr(worker, "_load", lambda wanted: loads.append(wanted["name"]) or tiny)
+    monkeypatch.setattr(worker, "_SHELF", worker._Shelf())
+
+    def go(plan):
+        return run_batch(plan, cluster=cluster), loads
+
+    return go
+
+
+def test_every_task_and_analysis_can_be_asked_for():
+    from emcog.batch.computes import COMPUTES
+
+    assert {name for name, compute in COMPUTES.items() if compute.per == "memory"} == set(TASKS)
+    assert {name for name, compute in COMPUTES.items() if compute.per == "model"} == set(ANALYSES)
+
+
+def test_memory_tasks_over_settings_of_memory(run, tiny, write_plan, tmp_path):
+    path = write_plan({"a.txt": STORY}, more='compute = ["pass_key", "who_lives_where"]')
+    small = "n_init = 4\nn_local = 64\nn_mem = 32\nchunk = 16\nmax_event = 32\n"
+    path.write_text(
+        path.read_text().replace("[settings]", "[memory]") + small + 'segmentation = ["SM", "F"]\n'
+        "[pass_key]\nlengths = 120\ndepths = [0.2, 0.8]\n[who_lives_where]\nlengths = [120]\ndepths = [0.2, 0.8]\n"
+    )
+    table, _ = run(path)
+    assert table["state"].tolist() == ["done"] * 4, table["error"].unique()
+    assert table["setting_segmentation"].tolist() == ["SM", "SM", "F", "F"]
+    rows = pd.read_parquet(tmp_path / "out" / "results")
+    for task in ("pass_key", "who_lives_where"):
+        for kind in ("SM", "F"):
+            config = MemoryConfig(n_init=4, n_local=64, n_mem=32, chunk=16, max_event=32, segmentation=kind)
+            wanted = sweep([120], [0.2, 0.8], task, tiny, {"memory": config}, text=STORY.strip())
+            found = rows[(rows["compute"] == task) & (rows["setting_segmentation"] == kind)].reset_index(drop=True)
+            same = ["task", "depth", "distance", "answer", "said", "correct", "log2_p", "margin", "recalled"]
+            pd.testing.assert_frame_equal(found[same], wanted[same], check_dtype=False)
+            read = wanted.drop_duplicates("depth" if task == "pass_key" else "trial")["n_tokens"].sum()
+            state = table[(table["compute"] == task) & (table["setting_segmentation"] == kind)]
+            assert state["n_tokens"].tolist() == [read]
+    names = sorted(p.name for p in (tmp_path / "out" / table["folder"][0]).iterdir())
+    assert names == ["job.json", "pass_key.rates.tsv", "pass_key.tsv", "rows.parquet"]
+
+
+def _stories(monkeypatch):
+    from emcog.human import AnnotationSet, make_marks
+    from emcog.reproduce import Stimulus
+
+    lists = {"author": np.array([20, 40, 80])}
+    people = AnnotationSet("late_letter", make_marks([]), (), lists=lists, unit="word", source="test")
+    story = Stimulus("demo", "late_letter", emcog.Transcript.from_text(STORY, "late_letter"), people)
+    monkeypatch.setattr("emcog.reproduce.setting.find_stories", lambda *a, **k: ([story], {"sherlock": "sherlock: not here"}))
+
+
+def test_analyses_of_each_model_beside_segmentations(run, tiny, write_plan, tmp_path, monkeypatch):
+    _stories(monkeypatch)
+    path = write_plan(
+        {"a.txt": STORY}, "n_events = [4, 6]", ["embedded", "other"],
+        more='compute = ["segment", "granularity", "story"]',
+    )  # fmt: skip
+    table, loads = run(path)
+    assert table["state"].tolist() == ["done"] * 8, table["error"].unique()
+    assert loads.count("embedded") == loads.count("other") <= 2  # once for each of the two workers at most
+    rows = pd.read_parquet(tmp_path / "out" / "results")  # though `event` and `text` are columns of several
+    with lent_lm(None, tiny):
+        wanted = analyse("granularity", data=["demo"], quick=True)
+    for model in ("embedded", "other"):
+        found = rows[(rows["compute"] == "granularity") & (rows["model"] == model)]
+        assert found["setting_n_events"].isna().all()
+        assert found["estimate"].tolist() == wanted["estimate"].tolist()
+        assert found["metric"].tolist() == wanted["metric"].tolist()
+    assert sorted(rows.loc[rows["compute"] == "segment", "setting_n_events"].unique()) == [4, 6]
+    folder = tmp_path / "out" / table.loc[table["compute"] == "granularity", "folder"].iloc[0]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "job.json", "provenance.json", "report.csv", "report.parquet", "rows.parquet",
+    ]  # fmt: skip
+    told = json.loads((folder / "provenance.json").read_text())
+    assert told["model"]["weights"] == tiny.weight_hash  # the worker's model, not one more
+    assert json.loads((folder / "job.json").read_text())["transcript"] is None
+    again, _ = run(path)
+    pd.testing.assert_frame_equal(again, table)
+
+
+def test_an_analysis_without_its_data_fails_alone(run, write_plan, tmp_path, monkeypatch):
+    monkeypatch.setenv("EMCOG_DATA", str(tmp_path / "nothing"))
+    monkeypatch.setattr("emcog.human.datasets.fetching.cache_folder", lambda: tmp_path / "cache")
+    path = write_plan({"a.txt": STORY}, "n_events = 4", more='compute = ["segment", "granularity"]')
+    path.write_text(path.read_text() + '[granularity]\ndata = "sherlock"\n')
+    table, _ = run(path)
+    assert table["state"].tolist() == ["done", "failed"]
+    assert "sherlock" in table["error"][1] and "\n" not in table["error"][1]
+
+
+def test_columns_that_are_numbers_here_and_texts_there_become_texts():
+    one = pa.schema([("n", pa.int64()), ("x", pa.float64()), ("text", pa.string())])
+    other = pa.schema([("n", pa.float64()), ("x", pa.string()), ("new", pa.bool_())])
+    assert _unified([one, other, one]) == pa.schema(
+        [("n", pa.float64()), ("x", pa.string()), ("text", pa.string()), ("new", pa.bool_())]
+    )
