@@ -85,7 +85,9 @@ def _stories(monkeypatch):
     lists = {"author": np.array([20, 40, 80])}
     people = AnnotationSet("late_letter", make_marks([]), (), lists=lists, unit="word", source="test")
     story = Stimulus("demo", "late_letter", emcog.Transcript.from_text(STORY, "late_letter"), people)
-    monkeypatch.setattr("emcog.reproduce.setting.find_stories", lambda *a, **k: ([story], {"sherlock": "sherlock: not here"}))
+    monkeypatch.setattr(
+        "emcog.reproduce.setting.find_stories", lambda *a, **k: ([story], {"sherlock": "sherlock: not here"})
+    )
 
 
 def test_analyses_of_each_model_beside_segmentations(run, tiny, write_plan, tmp_path, monkeypatch):
