@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -59,12 +60,26 @@ def segmentation_magnitude(marks: Sequence[np.ndarray], at: np.ndarray, bandwidt
     Source: segmag (Papenmeier & Sering, 2014), whose values these are, on its grid, with its cutoff of 6 sd.
     """
     total = np.zeros(len(at))
-    height = 1 / (bandwidth * np.sqrt(2 * np.pi))
     for own in marks:
-        if len(own):
-            gap = np.abs(at - nearest_value(np.sort(own), at))  # the largest Gaussian is the nearest mark's
-            total += np.where(gap <= _REACH * bandwidth, height * np.exp(-0.5 * (gap / bandwidth) ** 2), 0.0)
+        total += _bell(own, at, bandwidth)
     return total
+
+
+def bells(marks: Sequence[np.ndarray], at: np.ndarray, bandwidth: float) -> Any:
+    """Each observer's part of the segmentation magnitude: a sparse array (n_observers, n), most of it 0."""
+    from scipy.sparse import csr_array, vstack
+
+    rows = [csr_array(_bell(own, at, bandwidth)[None]) for own in marks]
+    return vstack(rows, format="csr") if rows else csr_array((0, len(at)))
+
+
+def _bell(own: np.ndarray, at: np.ndarray, bandwidth: float) -> np.ndarray:
+    """One observer's magnitude: the largest Gaussian at each place, which is the nearest mark's."""
+    if not len(own):
+        return np.zeros(len(at))
+    gap = np.abs(at - nearest_value(np.sort(own), at))
+    height = 1 / (bandwidth * np.sqrt(2 * np.pi))
+    return np.where(gap <= _REACH * bandwidth, height * np.exp(-0.5 * (gap / bandwidth) ** 2), 0.0)
 
 
 def nearest_value(values: np.ndarray, at: np.ndarray) -> np.ndarray:

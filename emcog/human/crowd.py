@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from emcog.errors import DataError
 from emcog.human.consensus import (
     ConsensusRule,
+    bells,
     density_boundaries,
     magnitude_grid,
     mean_count,
@@ -36,6 +38,7 @@ class Crowd:
     sentences : int64 array, the first unit of each sentence, increasing, or None where unknown.
     rule : how the consensus was made.
     bin_s : width of a bin in seconds where the units are bins, else NaN.
+    origin : the crowd that this one is a `subset` of, and the numbers of those who stayed; None for a whole one.
     """
 
     unit: str
@@ -49,6 +52,7 @@ class Crowd:
     sentences: np.ndarray | None
     rule: ConsensusRule
     bin_s: float = np.nan
+    origin: "tuple[Crowd, np.ndarray] | None" = None
 
     @property
     def n_units(self) -> int:
@@ -66,9 +70,7 @@ class Crowd:
         return self.marked.mean(axis=0) if len(self.names) else np.full(self.n_units, np.nan)
 
     def without(self, observer: int) -> "Crowd":
-        """The same crowd without one observer, its consensus made anew from the others.
-
-        A release's own list was made with everybody; without one observer the consensus is that of density.
+        """The same crowd without one observer, its consensus made anew from the others (see `subset`).
 
         Raises
         ------
@@ -76,30 +78,54 @@ class Crowd:
         """
         if len(self.names) < 2:
             raise DataError(f"leaving one observer out needs two or more, and there are {len(self.names)}")
-        keep = np.arange(len(self.names)) != observer
-        marks = tuple(own for own, kept in zip(self.marks, keep, strict=True) if kept)
-        names = tuple(name for name, kept in zip(self.names, keep, strict=True) if kept)
-        rule, marked = self._rule_without, self.marked[keep]
+        return self.subset(np.delete(np.arange(len(self.names)), observer))
+
+    def subset(self, keep: np.ndarray) -> "Crowd":
+        """The same crowd of some of its observers, their consensus made anew.
+
+        A release's own list was made with everybody; that of fewer is the consensus of density.
+
+        Parameters
+        ----------
+        keep : int array, numbers of the observers that stay, one or more.
+        """
+        rule, marked = self._rule_of_some, self.marked[keep]
+        marks, names = tuple(self.marks[i] for i in keep), tuple(self.names[i] for i in keep)
+        whole, here = self._whole
         if rule.rule == "density":
-            grid, height = self._height
-            left = height - segmentation_magnitude([self.marks[observer]], grid, rule.bandwidth)
-            places = density_boundaries(grid, left, rule.threshold, mean_count(marks))
+            grid = magnitude_grid(self.length, rule.bandwidth)
+            height = whole._height(here[keep], "grid", grid, rule.bandwidth)
+            places = density_boundaries(grid, height, rule.threshold, mean_count(marks))
             units = units_of(places, self.at, self.unit == "bin")
         else:
             units = proportion_boundaries(marked, rule)
         consensus = _mask(units, self.n_units)
-        return replace(self, consensus=consensus, names=names, marks=marks, marked=marked, rule=rule)
+        return replace(self, consensus=consensus, names=names, marks=marks, marked=marked, rule=rule,
+                       origin=(whole, here[keep]))  # fmt: skip
+
+    def magnitude(self, bandwidth: float) -> np.ndarray:
+        """Segmentation magnitude at the units (see `segmentation_magnitude`). float array (n_units,)."""
+        whole, here = self._whole
+        return whole._height(here, "units", self.at, bandwidth)
+
+    @property
+    def _whole(self) -> tuple["Crowd", np.ndarray]:
+        return self.origin or (self, np.arange(len(self.names)))
+
+    def _height(self, who: np.ndarray, where: str, at: np.ndarray, bandwidth: float) -> np.ndarray:
+        """Magnitude of some observers: each one's part is made once, and kept for all subsets."""
+        if (where, bandwidth) not in self._bells:
+            self._bells[where, bandwidth] = bells(self.marks, at, bandwidth)
+        there = np.bincount(who, minlength=len(self.names)).astype(np.float64)
+        return np.asarray(self._bells[where, bandwidth].T @ there)
 
     @cached_property
-    def _rule_without(self) -> ConsensusRule:
+    def _bells(self) -> dict[tuple[str, float], Any]:
+        return {}
+
+    @property
+    def _rule_of_some(self) -> ConsensusRule:
         return ConsensusRule() if self.rule.rule == "release" else self.rule
-
-    @cached_property
-    def _height(self) -> tuple[np.ndarray, np.ndarray]:
-        """Grid and everybody's magnitude on it: without one observer it is the difference, made once for all."""
-        bandwidth = self._rule_without.bandwidth
-        grid = magnitude_grid(self.length, bandwidth)
-        return grid, segmentation_magnitude(self.marks, grid, bandwidth)
 
 
 def crowd_of_marks(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from emcog.human import Crowd, crowd_of_marks
+from emcog.human import Crowd
 from emcog.stats.agreement import AgreementSettings, Measure, Partitions
 
 FEWEST = 6
@@ -44,7 +44,7 @@ def observer_interval(
     batch = Partitions.of([starts], crowd.n_units)
     values = np.full((n_subsets, len(chosen)), np.nan)
     for i in range(n_subsets):
-        half = subset(crowd, np.sort(rng.permutation(n)[: n // 2]))
+        half = crowd.subset(np.sort(rng.permutation(n)[: n // 2]))
         for k, (measure, variant) in enumerate(chosen):
             if measure.missing(half, variant) is None:
                 values[i, k] = measure.score_many(batch, half, settings, variant)[0]
@@ -90,14 +90,6 @@ def stretch_interval(
             middle = float(measure.score_many(whole, crowd, settings, variant)[0])
             out[measure.name, variant] = _inside(middle - width, middle + width, measure)
     return out
-
-
-def subset(crowd: Crowd, keep: np.ndarray) -> Crowd:
-    """The crowd of some of its observers, their consensus made anew."""
-    return crowd_of_marks(
-        [crowd.marks[i] for i in keep], crowd.at, crowd.length, unit=crowd.unit, timed=crowd.timed,
-        names=[crowd.names[i] for i in keep], rule=crowd.rule, sentences=crowd.sentences, bin_s=crowd.bin_s,
-    )  # fmt: skip
 
 
 def _with_consensus(crowd: Crowd, consensus: np.ndarray) -> Crowd:

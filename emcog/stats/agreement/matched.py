@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from emcog.human import Crowd, segmentation_magnitude
+from emcog.human import Crowd
 from emcog.stats.agreement.matching import divided, reach
 from emcog.stats.agreement.measure import AgreementSettings
 from emcog.stats.agreement.partitions import Partitions
@@ -21,7 +21,7 @@ def matched(batch: Partitions, crowd: Crowd, settings: AgreementSettings) -> np.
 
 def matched_precision(batch: Partitions, crowd: Crowd, settings: AgreementSettings) -> np.ndarray:
     """Share of the segmentation's boundaries with one of the crowd's within the tolerance; NaN without any."""
-    return divided(batch.total_at(_near(crowd, settings).astype(np.float64)), batch.counts)
+    return divided(_overlaps(batch, crowd, settings), batch.counts)
 
 
 def boundary_density(batch: Partitions, crowd: Crowd, settings: AgreementSettings) -> np.ndarray:
@@ -29,7 +29,7 @@ def boundary_density(batch: Partitions, crowd: Crowd, settings: AgreementSetting
 
     Source: the magnitude is segmag's (Papenmeier & Sering, 2014), read at the boundaries as a density of presses.
     """
-    magnitude = segmentation_magnitude(crowd.marks, crowd.at, settings.bandwidth)
+    magnitude = crowd.magnitude(settings.bandwidth)
     mean = magnitude[1:].mean() if crowd.n_units > 1 else 0.0
     return divided(batch.total_at(magnitude), batch.counts * mean)
 
@@ -50,11 +50,16 @@ def surprise_index(batch: Partitions, crowd: Crowd, settings: AgreementSettings)
     width = 2 * settings.tolerance + (settings.tolerance_unit == "unit")
     if width == 0:
         return np.full(len(batch), np.nan)
-    overlaps = batch.total_at(_near(crowd, settings).astype(np.float64))
+    overlaps = _overlaps(batch, crowd, settings)
     expected = batch.counts * len(crowd.starts) * width / whole
     # logsf(k - 1) is the log chance of k or more; of none or more it is 0.
     bits = -poisson.logsf(overlaps - 1, np.maximum(expected, 1e-300)) / np.log(2)
     return np.where(batch.counts > 0, np.maximum(bits, 0.0), np.nan)
+
+
+def _overlaps(batch: Partitions, crowd: Crowd, settings: AgreementSettings) -> np.ndarray:
+    """How many of each partition's boundaries lie within the tolerance of one of the crowd's. float64."""
+    return batch.once(crowd, ("overlaps", settings), lambda: batch.total_at(_near(crowd, settings).astype(np.float64)))
 
 
 def _near(crowd: Crowd, settings: AgreementSettings) -> np.ndarray:

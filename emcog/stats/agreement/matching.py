@@ -35,6 +35,10 @@ def reach(crowd: Crowd, settings: AgreementSettings) -> tuple[np.ndarray, np.nda
 
 def matches(batch: Partitions, crowd: Crowd, settings: AgreementSettings) -> np.ndarray:
     """Most pairs that one-to-one matching can make, int64 array (n_partitions,)."""
+    return batch.once(crowd, ("matches", settings), lambda: _matches(batch, crowd, settings))
+
+
+def _matches(batch: Partitions, crowd: Crowd, settings: AgreementSettings) -> np.ndarray:
     low, high = reach(crowd, settings)
     # A partition's boundaries are numbered from 0; those in reach of a boundary of the crowd are [first, last).
     first, last = batch.cumulative[:, low], batch.cumulative[:, high]

@@ -1,7 +1,8 @@
 """Partitions: many segmentations of one story at once, so that thousands of null ones are scored without a loop."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,8 @@ class Partitions:
             mask = mask.copy()
             mask[:, 0] = False
         self.mask = mask
+        self._last: Any = None
+        self._known: dict[Hashable, np.ndarray] = {}
 
     @classmethod
     def of(cls, starts: "Iterable[Iterable[int]] | np.ndarray", n_units: int) -> "Partitions":
@@ -83,6 +86,14 @@ class Partitions:
         out = np.zeros((len(self), self.n_units + 1), dtype=np.int32)
         np.cumsum(self.mask, axis=1, dtype=np.int32, out=out[:, 1:])
         return out
+
+    def once(self, crowd: Any, what: Hashable, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """`compute()`, or what it gave the last time it was asked for with this crowd: measures share parts."""
+        if self._last is not crowd:
+            self._last, self._known = crowd, {}
+        if what not in self._known:
+            self._known[what] = compute()
+        return self._known[what]
 
     def total_at(self, values: np.ndarray) -> np.ndarray:
         """Sum of `values` (n_units,) over each partition's boundaries, float64 array (n_partitions,)."""

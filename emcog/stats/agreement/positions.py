@@ -17,12 +17,12 @@ def wasserstein_units(batch: Partitions, crowd: Crowd, settings: AgreementSettin
 
 def wasserstein_seconds(batch: Partitions, crowd: Crowd, settings: AgreementSettings) -> np.ndarray:
     """The same in seconds."""
-    return _w1(batch, crowd, crowd.at)
+    return batch.once(crowd, "w1", lambda: _w1(batch, crowd, crowd.at))
 
 
 def wasserstein_share(batch: Partitions, crowd: Crowd, settings: AgreementSettings) -> np.ndarray:
     """W1 as a share of the story's length: of seconds where there are times, else of units."""
-    return _w1(batch, crowd, crowd.at) / crowd.length
+    return wasserstein_seconds(batch, crowd, settings) / crowd.length
 
 
 def count_ratio(batch: Partitions, crowd: Crowd, settings: AgreementSettings) -> np.ndarray:
