@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emcog.cli.console import few_enough, show_json, show_line, show_table
+from emcog.cli.segmentations import load_segmentations
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from emcog.segmentation import Segmentation
 
 EXAMPLE = "Example:\n\nemcog compare events --human presses.csv --out comparison"
 
 
 def compare(
     segmentations: Annotated[
-        list[Path], typer.Argument(metavar="SEGMENTATION...", help="Folders that emcog segment wrote, or NAME.json.")
+        list[Path], typer.Argument(metavar="SEGMENTATION...", help="Folders that emcog segment wrote, or FOLDER/NAME.")
     ],
     human: Annotated[str, typer.Option(help="A file of annotations, or a dataset's name.", metavar="NAME|FILE")],
     metrics: Annotated[str | None, typer.Option(help="Some only: f1,recall.", metavar="NAME,NAME")] = None,
@@ -49,7 +48,7 @@ def compare(
     rule = None if consensus is None else ConsensusRule(consensus)
     chosen = None if metrics is None else [name.strip() for name in metrics.split(",") if name.strip()]
     table = compare_tables(
-        _load(segmentations), human, metrics=chosen, null=null or DEFAULT_NULL, n_null=n_null, seed=seed,
+        load_segmentations(segmentations), human, metrics=chosen, null=null or DEFAULT_NULL, n_null=n_null, seed=seed,
         settings=settings, rule=rule, reaction_time_s=reaction_time,
     )  # fmt: skip
     files = save(table, out, stars=stars)
@@ -58,20 +57,6 @@ def compare(
                    "files": [str(path) for path in files]})  # fmt: skip
     elif not quiet:
         _show(table, files)
-
-
-def _load(paths: list[Path]) -> dict[str, "Segmentation"]:
-    """The segmentations by method; where two share one, by the place too."""
-    from emcog.segmentation import Segmentation
-    from emcog.stats.compare import method_name
-
-    loaded = [(path, Segmentation.load(path.parent, path.stem) if path.suffix == ".json" else Segmentation.load(path))
-              for path in paths]  # fmt: skip
-    names = [method_name(one) for _, one in loaded]
-    return {
-        name if names.count(name) == 1 else f"{name} ({path})": one
-        for name, (path, one) in zip(names, loaded, strict=True)
-    }
 
 
 def _show(table: "pd.DataFrame", files: list[Path]) -> None:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emcog.cli.console import show_json, show_line
+from emcog.cli.segmentations import load_segmentations
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from emcog.human import AnnotationSet, ConsensusRule
+    from emcog.human import ConsensusRule
     from emcog.segmentation import Segmentation
     from emcog.stats import AgreementSettings
     from emcog.viz import ReportPeople
@@ -85,25 +86,6 @@ def report(
         show_line(f"{path}: {', '.join(loaded)}" + (f", beside {', '.join(human)}" if human else ""))
 
 
-def load_segmentations(paths: list[str]) -> dict[str, "Segmentation"]:
-    """Segmentations by what their methods are called; where two are called the same, by their place too.
-
-    Parameters
-    ----------
-    paths : of each, the folder that holds it, or folder and name (with or without .json).
-    """
-    from emcog.segmentation import Segmentation
-    from emcog.stats.compare import method_name
-
-    loaded = []
-    for given in paths:
-        path = Path(given.removesuffix(".json"))
-        loaded.append(Segmentation.load(path) if path.is_dir() else Segmentation.load(path.parent, path.name))
-    names = [method_name(one) for one in loaded]
-    told = [name if names.count(name) == 1 else f"{name} ({at})" for name, at in zip(names, paths, strict=True)]
-    return dict(zip(told, loaded, strict=True))
-
-
 def _compared(
     loaded: dict[str, "Segmentation"],
     human: list[str],
@@ -115,6 +97,7 @@ def _compared(
     """People on the words of the story, and every segmentation against each of them."""
     import pandas as pd
 
+    from emcog.human import people_of
     from emcog.stats import benjamini_hochberg, compare
     from emcog.viz import ReportPeople
 
@@ -122,7 +105,7 @@ def _compared(
     null, n_null, seed = draws
     people, tables = [], []
     for given in dict.fromkeys(human):
-        annotations = _annotations(given, story.name)
+        annotations = people_of(given, story.name)
         crowd = (annotations.shifted(reaction_time) if reaction_time else annotations).crowd(story, rule=rule)
         name = Path(given).name
         share = crowd.proportion if crowd.names else None
@@ -132,9 +115,3 @@ def _compared(
         )  # fmt: skip
     results = pd.concat(tables, ignore_index=True)
     return people, results.assign(p_bh=benjamini_hochberg(results["p"].to_numpy()))  # over all tests of the page
-
-
-def _annotations(given: str, story: str) -> "AnnotationSet":
-    from emcog.human import load_dataset, read_annotations
-
-    return read_annotations(given) if Path(given).exists() else load_dataset(given).annotations_of(story)

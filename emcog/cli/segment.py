@@ -37,6 +37,10 @@ def segment(
     gamma: Annotated[float, _option(EVENTS, "Threshold: mean + gamma standard deviations.")] = 1.0,
     window: Annotated[int, _option(EVENTS, "Tokens over which they are taken.")] = 512,
     n_events: Annotated[int | None, _option(EVENTS, "How many events there are to be.", "--n-events")] = None,
+    match: Annotated[
+        str | None,
+        _option(EVENTS, "As many events as these people saw.", metavar="FILE|NAME"),
+    ] = None,
     min_event: Annotated[int, _option(EVENTS, "Fewest tokens of an event.", "--min-event")] = 1,
     max_event: Annotated[int | None, _option(EVENTS, "Most tokens of an event.", "--max-event")] = None,
     distance: Annotated[int | None, _option(EVENTS, "Tokens between peaks, at least.")] = None,
@@ -112,6 +116,7 @@ def segment(
         "heads": heads,
         "levels": levels,
         "penalty": penalty,
+        "match": match,
     }
     transcript, stem = _prepare(source, reading, settings, out)
     from emcog.lm import load_lm
@@ -145,7 +150,13 @@ def _prepare(source: str, reading: dict[str, Any], settings: dict[str, Any], out
     check_destination(out, stem, source=None if standard_input else source)
     from emcog.segmenting import make_settings  # seconds of imports, so it comes last
 
-    make_settings(**settings)
+    checked = {name: value for name, value in settings.items() if name != "match"}
+    if settings["match"] is not None:
+        from emcog.segmenting.matching import matched_people
+
+        people = matched_people(settings["match"], transcript, settings["n_events"], settings["levels"])
+        settings["match"], checked["n_events"] = people, people.event_count(transcript)
+    make_settings(**checked)
     return transcript, stem
 
 

@@ -128,22 +128,31 @@ class AnnotationSet:
             reaction_time_s=self.reaction_time_s + reaction_time_s,
         )
 
-    def event_count(self) -> int:
+    def event_count(self, story: Story | None = None) -> int:
         """How many events people saw: the median number of marks an observer, plus one.
 
         A median that ends in .5 is rounded up; everybody counts, those without a mark too (`report` says who they
         are). Without observers it is the length of the first list, plus one.
 
+        Parameters
+        ----------
+        story : the transcript or segmentation that the marks belong to. Then words that an observer marked count, not
+            marks: two presses at one word are one boundary, one at the first word is none, and one past the end is
+            another story's (see `crowd`). Times for a story without times are counted as they are.
+
         Raises
         ------
-        DataError : neither observers nor a list.
+        DataError : neither observers nor a list; with a story, marks that do not fit it.
         """
-        if self.observers:
-            counts = self.report()["n_marks"]
-            return int(np.floor(counts.median() + 0.5)) + 1
-        if self.lists:
-            return len(next(iter(self.lists.values()))) + 1
-        raise DataError(f"{self._where}: no observers and no list: there is nothing to count")
+        if not self.observers and not self.lists:
+            raise DataError(f"{self._where}: no observers and no list: there is nothing to count")
+        if story is not None and (self.unit == "word" or words_of(story).timed):
+            crowd = self.crowd(story)
+            counts = crowd.marked.sum(axis=1) if self.observers else [len(crowd.starts)]
+        else:
+            first = self.report()["n_marks"] if self.observers else [len(next(iter(self.lists.values())))]
+            counts = np.asarray(first)
+        return int(np.floor(np.median(counts) + 0.5)) + 1
 
     def report(self) -> pd.DataFrame:
         """Each observer's marks, and who made none or implausibly many (see `emcog.human.observer_report`)."""

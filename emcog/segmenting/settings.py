@@ -93,21 +93,21 @@ class SegmentSettings:
             object.__setattr__(self, "max_event", check_max_event(self.max_event, self.min_event))
             if self.wanted is not None and self.propose != "optimal":
                 raise OptionError(
-                    "max_event and n_events (or levels) cannot both hold: splitting long events changes their number"
+                    "max_event and n_events (or levels, match) cannot both hold: splitting events changes their number"
                 )
         if self.propose == "top" and self.wanted is None:
             raise OptionError("propose='top' needs the number of events: give n_events (--n-events K)")
         if self.penalty is not None:
             object.__setattr__(self, "penalty", check_number("penalty", self.penalty, low=0))
             if self.propose != "optimal" or self.wanted is not None:
-                raise OptionError("penalty is for propose='optimal' without n_events and levels: leave it out")
+                raise OptionError("penalty is for propose='optimal' without n_events, levels and match: leave it out")
         self._check_effect()
 
     def _check_effect(self) -> None:
         """Refuse options that would change nothing, where they differ from what they are by themselves."""
         scored = self.uses_gamma or self.propose in ("threshold", "random")
         for name, used, needed in (
-            ("gamma", self.uses_gamma, f"propose={', '.join(THRESHOLD_DECIDES)} without n_events and levels"),
+            ("gamma", self.uses_gamma, f"propose={', '.join(THRESHOLD_DECIDES)} without n_events, levels and match"),
             ("window", scored, "propose=threshold, random, and without n_events peaks, fixed"),
             ("distance", self.propose == "peaks", "propose=peaks"),
             ("layers", self.needs_keys, "the graph of refine, levels or propose=optimal"),

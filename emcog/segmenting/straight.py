@@ -26,11 +26,13 @@ from emcog.boundaries import (
 from emcog.boundaries.hierarchy import hierarchy
 from emcog.errors import OptionError
 from emcog.graph import BandedGraph
+from emcog.human import AnnotationSet
 from emcog.lm import LM, Listening, listen, load_lm
 from emcog.lm.journal import Journal
 from emcog.segmentation import Segmentation
 from emcog.segmenting import refining
 from emcog.segmenting.events import event_table
+from emcog.segmenting.matching import matched_people
 from emcog.segmenting.settings import DISTANCE, SegmentSettings, make_settings
 from emcog.transcript import Transcript, as_transcript
 
@@ -57,6 +59,7 @@ def segment(
     heads: Sequence[int] | None = None,
     levels: Sequence[int] | None = None,
     penalty: float | None = None,
+    match: Any = None,
     progress: Progress = None,
     checkpoint: str | Path | None = None,
 ) -> Segmentation:
@@ -93,6 +96,8 @@ def segment(
     levels : numbers of events from coarse to fine, such as (5, 20). The finest are the events; the columns level_0, ...
         and parent say which event of each coarser level holds them. The finest are found as with n_events.
     penalty : of each event of the optimum, in modularity, where n_events is not given.
+    match : people whose number of events this segmentation is to have, in place of n_events: an AnnotationSet, a file
+        of annotations or a dataset's name. For "threshold" gamma is chosen so; see `AnnotationSet.event_count`.
     progress : called as progress(tokens done, tokens in all) while listening.
     checkpoint : a folder for what was heard so far, written once a minute: the same call goes on there after an
         interruption, and comes to the same numbers. Delete it when the result is safe. None: nothing is kept.
@@ -112,12 +117,15 @@ def segment(
     >>> len(emcog.segment(story, n_events=2, snap="word").events)
     2
     """
+    story, people = as_transcript(transcript), None
+    if match is not None:
+        people = matched_people(match, story, n_events, levels)
+        n_events = people.event_count(story)
     settings = make_settings(
         method, signal=signal, propose=propose, gamma=gamma, window=window, refine=refine, n_events=n_events,
         min_event=min_event, max_event=max_event, distance=distance, snap=snap, seed=seed, layers=layers, heads=heads,
         levels=levels, penalty=penalty,
     )  # fmt: skip
-    story = as_transcript(transcript)
     lm = load_lm(lm)
     online = _online(story, lm, settings) if refining.can_refine_online(settings) else None
     builder = refining.GraphBuilder(lm, settings) if settings.needs_graph else None
@@ -149,7 +157,8 @@ def segment(
     tree = None if settings.levels is None else hierarchy(graph, settings.levels, starts)
     starts = starts if tree is None else tree.levels[-1]
     events = event_table(story, listening.tokens, starts, settings.signal, tree)
-    return Segmentation(events, listening.tokens, listening.words, _provenance(story, listening, settings, lm))
+    provenance = _provenance(story, listening, settings, lm, people)
+    return Segmentation(events, listening.tokens, listening.words, provenance)
 
 
 def _identity(transcript: Transcript, settings: SegmentSettings) -> dict[str, Any]:
@@ -237,9 +246,11 @@ def _places(
     return None
 
 
-def _provenance(transcript: Transcript, listening: Listening, settings: SegmentSettings, lm: LM) -> dict[str, Any]:
+def _provenance(
+    transcript: Transcript, listening: Listening, settings: SegmentSettings, lm: LM, people: AnnotationSet | None
+) -> dict[str, Any]:
     graph = {"graph": {"layers": refining.upper_layers(lm, settings), "kind": "dot"}} if settings.needs_keys else {}
-    return {
+    found = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "emcog": emcog.__version__,
         "versions": {name: metadata.version(name) for name in ("torch", "transformers", "numpy", "pandas")},
@@ -249,3 +260,6 @@ def _provenance(transcript: Transcript, listening: Listening, settings: SegmentS
         "settings": asdict(settings),
         "seed": settings.seed,
     }
+    if people is not None:
+        found["match"] = {"people": people.source or people.stimulus, "n": len(people.observers)}
+    return found

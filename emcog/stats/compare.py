@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from emcog.errors import DataError
-from emcog.human import AnnotationSet, ConsensusRule, Crowd, read_annotations
+from emcog.human import AnnotationSet, ConsensusRule, Crowd, people_of
 from emcog.options import check_choice, check_number
 from emcog.stats.agreement import MEASURES, AgreementSettings
 from emcog.stats.agreement.ceiling import ceiling
@@ -115,23 +115,10 @@ def _crowd(human: Any, segmentation: Any, rule: ConsensusRule | None, reaction_t
         if rule is not None or reaction_time_s:
             raise DataError("rule and reaction_time_s are for annotations: a Crowd has its consensus already")
         return human
-    people = _annotations(human, segmentation.name)
+    people = people_of(human, segmentation.name)
     if reaction_time_s:
         people = people.shifted(reaction_time_s)
     return people.crowd(segmentation, rule=rule)
-
-
-def _annotations(human: Any, story: str) -> AnnotationSet:
-    if isinstance(human, AnnotationSet):
-        return human
-    if isinstance(human, str | os.PathLike):
-        path = Path(human)
-        if path.exists():
-            return read_annotations(path)
-        from emcog.human import load_dataset
-
-        return load_dataset(str(human)).annotations_of(story)
-    raise DataError(f"human must be annotations, a file, a dataset's name or a Crowd, got {type(human).__name__}")
 
 
 def _dataset(human: Any, given: str | None) -> str:

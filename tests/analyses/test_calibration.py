@@ -1,12 +1,16 @@
 """The calibration in its quick form: what it simulates, what it counts, what it says."""
 
 import importlib.util
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+
+from emcog.reproduce import load_script
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,13 +23,18 @@ def calibration():
     return module
 
 
-def test_the_three_kinds_of_boundaries_differ_as_said(calibration):
+@pytest.fixture(scope="module")
+def simulations():
+    return load_script("analyses", "calibration_simulations")
+
+
+def test_the_three_kinds_of_boundaries_differ_as_said(simulations):
     rng = np.random.default_rng(0)
-    made = {kind: [calibration.boundaries(rng, kind) for _ in range(60)] for kind in calibration.KINDS}
+    made = {kind: [simulations.boundaries(rng, kind) for _ in range(60)] for kind in simulations.KINDS}
     spread, runs = {}, {}
     for kind, stories in made.items():
         assert 20 < np.mean([len(one) for one in stories]) < 40
-        assert all((np.diff(one) > 0).all() and one[0] > 0 and one[-1] < calibration.N_WORDS for one in stories)
+        assert all((np.diff(one) > 0).all() and one[0] > 0 and one[-1] < simulations.N_WORDS for one in stories)
         gaps = [np.diff(one) for one in stories if len(one) > 4]
         spread[kind] = np.mean([g.std() / g.mean() for g in gaps])
         runs[kind] = np.mean([np.corrcoef(g[:-1], g[1:])[0, 1] for g in gaps])
@@ -33,21 +42,21 @@ def test_the_three_kinds_of_boundaries_differ_as_said(calibration):
     assert runs["clustered"] > 0.1 > runs["independent"]
 
 
-def test_a_wandering_series_is_stationary_and_slow(calibration):
-    series = np.array([calibration.wandering(np.random.default_rng(i), 400, 20) for i in range(200)])
+def test_a_wandering_series_is_stationary_and_slow(simulations):
+    series = np.array([simulations.wandering(np.random.default_rng(i), 400, 20) for i in range(200)])
     np.testing.assert_allclose(series.std(0)[[0, 200, -1]], 1, atol=0.15)
     lagged = np.mean(series[:, 20:] * series[:, :-20]) / np.mean(series**2)
     assert lagged == pytest.approx(np.exp(-1), abs=0.08)
 
 
-@pytest.mark.parametrize("part", ["agreement", "recall", "cohesion", "regression"])
-def test_a_part_gives_rates(calibration, part):
+@pytest.mark.parametrize("part", ["agreement", "peri", "coverage", "recall", "cohesion", "regression"])
+def test_a_part_gives_rates(calibration, simulations, part):
     table = calibration.run(part, seed=0, runs=2, n_null=19)
     assert {"test", "kind", "metric", "variant", "null_model", "rate", "se", "n_runs", "n_null", "seed"} == set(table)
     assert table.rate.between(0, 1).all() and set(table.n_null) == {19}
     if part == "agreement":
         assert set(table.null_model) == {"shuffled_lengths", "circular_shift", "uniform"}
-        assert set(table.kind) == set(calibration.KINDS)
+        assert set(table.kind) == set(simulations.KINDS)
 
 
 def test_failing_names_what_fails(calibration):
@@ -63,10 +72,37 @@ def test_failing_names_what_fails(calibration):
     assert "boundary_density (v) with regular (2.0%)" in careful
 
 
-def test_the_script_runs_quickly(calibration, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["calibration.py", "--quick", "--only", "recall", "--out", str(tmp_path)])
+def test_the_script_goes_on_where_it_was_and_counts_the_same_in_two_processes(
+    calibration, tmp_path, monkeypatch, capsys
+):
+    line = ["calibration.py", "--quick", "--only", "recall", "--out", str(tmp_path / "runs")]
+    monkeypatch.setattr(sys, "argv", line)
+    monkeypatch.setattr(calibration, "CHUNK", 4)
     calibration.main()
-    kept = pd.read_csv(tmp_path / "recall.csv")
+    assert "3 of 3" in capsys.readouterr().out
+    kept = pd.read_csv(tmp_path / "rates.csv")
     assert set(kept.n_runs) == {10}
-    assert "Under the default null models" in capsys.readouterr().out
     assert "**recall**: % of 10 runs with p < .05" in calibration.page_block(kept.fillna({"variant": ""}))
+    (tmp_path / "runs" / "recall-seed0-null99-4-8.parquet").unlink()
+    calibration.main()
+    said = capsys.readouterr().out
+    assert "4-8: 1 of 1" in said and "Under the default null models" in said
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "rates.csv"), kept)
+    again = [sys.executable, ROOT / "analyses" / line[0], *line[1:-1], tmp_path / "again" / "runs", "--processes", "2"]
+    subprocess.run(again, check=True, capture_output=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "again" / "rates.csv"), kept)
+
+
+def test_an_interval_is_counted_against_the_mean_of_its_story(calibration):
+    rows = pd.DataFrame({"test": "coverage", "kind": "a", "metric": "m", "variant": "", "null_model": "over observers",
+                         "story": [0, 0, 1, 1], "value": [1.0, 3.0, 10.0, np.nan],
+                         "low": [0.5, 2.5, 9.0, np.nan], "high": [1.5, 3.5, 11.0, np.nan]})  # fmt: skip
+    found = calibration.count(rows)  # story 0: the mean is 2, in neither; story 1: 10, in the one that there is
+    assert (found.rate[0], found.n_runs[0]) == (pytest.approx(1 / 3), 3)
+
+
+def test_a_page_is_written_from_all_parts_only(calibration, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["calibration.py", "--only", "recall", "--write"])
+    with pytest.raises(SystemExit):
+        calibration.main()
+    assert "leave --only out" in capsys.readouterr().err

@@ -62,13 +62,27 @@ def test_settings_go_through_as_given(run, lm_calls, story):
     assert lm_calls.segment == [
         ("an LM", {"signal": "entropy", "propose": "peaks", "gamma": 0.5, "window": 64, "n_events": None,
                    "min_event": 2, "max_event": 9, "distance": 4, "refine": None, "snap": None, "seed": 7,
-                   "method": None, "layers": None, "heads": None, "levels": None, "penalty": None})
+                   "method": None, "layers": None, "heads": None, "levels": None, "penalty": None, "match": None})
     ]  # fmt: skip
 
 
 def test_the_number_of_events_goes_through(run, lm_calls, story):
     assert run("segment", story, "--n-events", "3").status == 0
     assert lm_calls.segment[0][1]["n_events"] == 3
+
+
+def test_people_say_how_many_events_there_are(run, lm_calls, story, tmp_path):
+    (tmp_path / "marks.csv").write_text("observer,word\nann,2\nann,4\nbob,2\n")
+    done = run("segment", story, "--match", "marks.csv")
+    assert done.status == 0, done.err
+    given = lm_calls.segment[0][1]
+    assert given["n_events"] is None and given["match"].event_count() == 3
+    for more, said in ((["--n-events", "3"], "leave n_events (--n-events) out"), (["--gamma", "2"], "gamma has no")):
+        refused = run("segment", story, "--match", "marks.csv", *more)
+        assert refused.status == 2 and said in refused.err and refused.err.count("\n") == 1
+    missing = run("segment", story, "--match", "mark.csv")
+    assert missing.status == 2 and "no file mark.csv and no dataset" in missing.err
+    assert len(lm_calls.segment) == 1 and len(lm_calls.load) == 1
 
 
 def test_the_method_and_its_graph_go_through(run, lm_calls, story):
@@ -87,7 +101,7 @@ def test_defaults_are_those_of_the_function_but_boundaries_snap_to_words(run, lm
         ("an LM", {"signal": "surprisal", "propose": "threshold", "gamma": 1.0, "window": 512, "n_events": None,
                    "min_event": 1, "max_event": None, "distance": None, "refine": None, "snap": "word", "seed": 0,
                    "method": None, "layers": None,
-                   "heads": None, "levels": None, "penalty": None})
+                   "heads": None, "levels": None, "penalty": None, "match": None})
     ]  # fmt: skip
 
 

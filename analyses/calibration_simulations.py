@@ -1,0 +1,210 @@
+"""One run of each simulation of analyses/calibration.py: what is made, what is tested. The other script counts.
+
+A simulated story has N_WORDS words and about N_EVENTS events, which N_OBSERVERS mark, each of them with probability
+.6 and about a word off, and now and then elsewhere. Boundaries of the segmentation and of the crowd come from the same
+kind of process, independent of each other:
+
+    independent   each word with the same probability (gamma-distributed lengths of shape 1)
+    regular       lengths of shape 4: autocorrelated, the next boundary rarely comes soon
+    clustered     a rate that wanders slowly (log-rate AR(1), 60 words, sd 1): many here, few there
+
+A run yields rows: test, kind, metric, variant, null_model and p; rows with an interval also have value, low, high and
+story, the truth being the value's mean over all runs with the same kind and story.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from emcog.human import Crowd, crowd_of_marks
+from emcog.stats import NULLS, AgreementSettings, draws, reading_times, recall_curves, regress, two_sided_p
+from emcog.stats.agreement import Partitions, peri_event
+from emcog.stats.cohesion import cohesion
+from emcog.stats.comparing import chance, measures_of
+from emcog.stats.nulls import DEFAULT_NULL
+from emcog.stats.observers import observer_interval
+
+KINDS = ("independent", "regular", "clustered")
+N_WORDS, N_OBSERVERS, N_EVENTS = 600, 20, 30
+SENTENCE = 12
+SETTINGS = AgreementSettings()
+STORIES = 10  # over whose crowds the coverage of agreement is averaged
+Row = dict[str, Any]
+
+
+def boundaries(rng: np.random.Generator, kind: str, n: int = N_WORDS, events: int = N_EVENTS) -> np.ndarray:
+    """First words of events, without 0, of one of `KINDS`."""
+    mean = n / events
+    if kind == "clustered":
+        rate = np.exp(wandering(rng, n, 60))
+        starts = np.flatnonzero(rng.random(n) < np.minimum(rate / rate.mean() / mean, 0.5))
+    else:
+        shape = 1 if kind == "independent" else 4
+        gaps = np.maximum(1, np.round(rng.gamma(shape, mean / shape, 6 * events)))
+        starts = np.cumsum(gaps).astype(int) - rng.integers(0, 2 * int(mean))
+    starts = starts[(starts > 0) & (starts < n)]
+    return starts if len(starts) >= 3 else boundaries(rng, kind, n, events)
+
+
+def wandering(rng: np.random.Generator, n: int, scale: float) -> np.ndarray:
+    """A stationary AR(1) series of variance 1 whose correlation falls to 1/e in `scale` steps."""
+    from scipy.signal import lfilter
+
+    rho = np.exp(-1 / scale)
+    noise = rng.normal(size=n) * np.sqrt(1 - rho**2)
+    noise[0] = rng.normal()
+    return lfilter([1], [1, -rho], noise)
+
+
+def make_crowd(rng: np.random.Generator, latent: np.ndarray, n: int = N_WORDS, observers: int = N_OBSERVERS) -> Crowd:
+    """Observers who see the latent events, more or less."""
+    marks = []
+    for _ in range(observers):
+        seen = latent[rng.random(len(latent)) < 0.6]
+        places = np.concatenate([seen + rng.normal(0, 1, len(seen)), rng.uniform(1, n, rng.poisson(0.2 * len(latent)))])
+        marks.append(np.sort(places[(places > 0.6) & (places < n)]))
+    return crowd_of_marks(
+        marks, np.arange(n, dtype=float), n, unit="word", timed=False, sentences=np.arange(0, n, SENTENCE)
+    )
+
+
+def agreement(seed: int, run: int, n_null: int) -> Iterator[Row]:
+    """p of every measure under every null model."""
+    for kind in KINDS:
+        rng = np.random.default_rng([seed, 1, KINDS.index(kind), run])
+        crowd = make_crowd(rng, boundaries(rng, kind))
+        yield from _p_values(boundaries(rng, kind), crowd, {"test": "agreement", "kind": kind}, NULLS, n_null, run)
+
+
+def power(seed: int, run: int, n_null: int) -> Iterator[Row]:
+    """The same of a segmentation that has half of the crowd's events, up to two words off, and as many others."""
+    for kind in KINDS:
+        rng = np.random.default_rng([seed, 2, KINDS.index(kind), run])
+        latent, other = boundaries(rng, kind), boundaries(rng, kind)
+        known = latent[rng.random(len(latent)) < 0.5] + rng.integers(-2, 3)
+        starts = np.union1d(known, other[rng.random(len(other)) < 0.5])
+        starts = starts[(starts > 0) & (starts < N_WORDS)]
+        crowd = make_crowd(rng, latent)
+        yield from _p_values(starts, crowd, {"test": "power", "kind": kind}, [DEFAULT_NULL], n_null, run)
+
+
+def _p_values(starts: np.ndarray, crowd: Crowd, row: Row, nulls: Any, n_null: int, seed: int) -> Iterator[Row]:
+    chosen, _ = measures_of(None, crowd)
+    chosen = [(m, v) for m, v in chosen if m.higher is not None]
+    own = Partitions.of([starts], crowd.n_units)
+    for null in nulls:
+        drawn = chance(starts, crowd, chosen, SETTINGS, null, n_null, seed)
+        for m, v in chosen:
+            p = two_sided_p(float(m.score_many(own, crowd, SETTINGS, v)[0]), drawn[m.name, v])
+            yield row | {"metric": m.name, "variant": v, "null_model": null, "p": p}
+
+
+def coverage(seed: int, run: int, n_null: int) -> Iterator[Row]:
+    """The interval over observers of every measure, of one of the stories and a crowd of its own."""
+    story = run % STORIES
+    latent, starts = _known_story(seed, story)
+    crowd = make_crowd(np.random.default_rng([seed, 3, story, run]), latent)
+    chosen, _ = measures_of(None, crowd)
+    own = Partitions.of([starts], crowd.n_units)
+    limits = observer_interval(starts, crowd, chosen, SETTINGS, run)
+    for m, v in chosen:
+        low, high = limits.get((m.name, v), (np.nan, np.nan))
+        value = float(m.score_many(own, crowd, SETTINGS, v)[0])
+        yield {"test": "coverage", "kind": "agreement", "metric": m.name, "variant": v, "story": story,
+               "null_model": "over observers", "value": value, "low": low, "high": high}  # fmt: skip
+
+
+@cache
+def _known_story(seed: int, story: int) -> tuple[np.ndarray, np.ndarray]:
+    """A story's events, and a segmentation that has each of them up to two words off."""
+    rng = np.random.default_rng([seed, 3, story])
+    latent = boundaries(rng, "independent")
+    starts = np.unique(latent + rng.integers(-2, 3, len(latent)))
+    return latent, starts[(starts > 0) & (starts < N_WORDS)]
+
+
+def peri(seed: int, run: int, n_null: int) -> Iterator[Row]:
+    """Smallest p of a cluster of lags, of a signal that wanders slowly, around boundaries that know nothing of it."""
+    for kind in KINDS:
+        rng = np.random.default_rng([seed, 9, KINDS.index(kind), run])
+        starts, signal = boundaries(rng, kind), wandering(rng, N_WORDS, 5)
+        for null in NULLS:
+            drawn = Partitions.of(draws(starts, N_WORDS, null, n_null, run), N_WORDS)
+            clusters = peri_event(signal, starts, drawn).clusters
+            yield {"test": "peri_event", "kind": kind, "metric": "peri_event", "variant": "any cluster",
+                   "null_model": null, "p": clusters["p"].min() if len(clusters) else 1.0}  # fmt: skip
+
+
+def regression(seed: int, run: int, n_null: int) -> Iterator[Row]:
+    """p of a slope on a signal that knows nothing of the crowd: by moving the signal, and the model's own."""
+    rng = np.random.default_rng([seed, 4, run])
+    crowd = make_crowd(rng, boundaries(rng, "clustered"))
+    table = pd.DataFrame({"story": "a", "presses": crowd.marked.sum(0), "people": N_OBSERVERS,
+                          "signal": wandering(rng, N_WORDS, 5)})  # fmt: skip
+    table["end"] = (np.arange(N_WORDS) % SENTENCE == 0).astype(float)
+    for kind in ("logistic", "poisson"):
+        found = regress(table, "presses", ["signal"], kind=kind, controls=["end"], observers="people", folds=2,
+                        n_null=n_null, n_boot=1, seed=run)  # fmt: skip
+        yield from _tests(found, "regression", kind)
+
+
+def gee(seed: int, run: int, n_null: int) -> Iterator[Row]:
+    """The same for generalised estimating equations with observers as clusters."""
+    rng = np.random.default_rng([seed, 5, run])
+    crowd = make_crowd(rng, boundaries(rng, "clustered"))
+    signal = wandering(rng, N_WORDS, 5)
+    table = pd.DataFrame({"story": "a", "observer": np.repeat(np.arange(N_OBSERVERS), N_WORDS)})
+    table = table.assign(boundary=crowd.marked.ravel().astype(int), signal=np.tile(signal, N_OBSERVERS))
+    found = regress(table, "boundary", ["signal"], controls=["since_boundary"], observer="observer", folds=2,
+                    n_null=n_null, n_boot=1, seed=run)  # fmt: skip
+    yield from _tests(found, "regression", "logistic, GEE")
+
+
+def reading(seed: int, run: int, n_null: int) -> Iterator[Row]:
+    """p of reading times on a signal that knows nothing of them; both wander."""
+    rng = np.random.default_rng([seed, 6, run])
+    table = pd.DataFrame({"story": "a", "word": ["word"] * N_WORDS, "length2": rng.normal(size=N_WORDS),
+                          "rt_ms": 330 + 30 * wandering(rng, N_WORDS, 10) + 30 * rng.normal(size=N_WORDS),
+                          "surprisal": wandering(rng, N_WORDS, 5)})  # fmt: skip
+    found = reading_times(table, controls=["length2"], folds=5, n_boot=1, n_null=n_null, seed=run)
+    yield from _tests(found, "reading", "reading_times")
+    found = regress(table, "rt_ms", ["surprisal"], kind="linear", controls=["length2"], folds=5, n_boot=1,
+                    n_null=n_null, seed=run)  # fmt: skip
+    yield from _tests(found, "regression", "linear")
+
+
+def cohesive(seed: int, run: int, n_null: int) -> Iterator[Row]:
+    """p of the cohesion of events that know nothing of the keys, under every null model."""
+    n = 200
+    for kind in KINDS:
+        rng = np.random.default_rng([seed, 7, KINDS.index(kind), run])
+        keys = np.stack([wandering(rng, n, 15) for _ in range(8)], 1)[None, None]
+        starts = boundaries(rng, kind, n, 12)
+        for null in NULLS:
+            found = cohesion(keys, {"people": starts}, null=null, n_null=n_null, seed=run, per_head=False)
+            yield from _tests(found.assign(variant=""), "cohesion", kind)
+
+
+def recalls(seed: int, run: int, n_null: int) -> Iterator[Row]:
+    """p of recall curves where every order was as likely."""
+    rng = np.random.default_rng([seed, 8, run])
+    items = [rng.permutation(20)[: rng.integers(6, 14)] for _ in range(12)]
+    table = pd.concat([pd.DataFrame({"subject": s, "trial": 0, "order": np.arange(len(one)), "item": one * 1.0,
+                                     "n_items": 20}) for s, one in enumerate(items)])  # fmt: skip
+    yield from _tests(recall_curves(table, max_lag=2, n_boot=1, n_null=n_null, seed=run), "recall", "random order")
+
+
+def _tests(found: pd.DataFrame, test: str, kind: str) -> Iterator[Row]:
+    for one in found[found.p.notna()].to_dict("records"):
+        yield {"test": test, "kind": kind} | {name: one[name] for name in ("metric", "variant", "null_model", "p")}
+
+
+PARTS: dict[str, tuple[Callable[[int, int, int], Iterator[Row]], float]] = {
+    "agreement": (agreement, 1), "power": (power, 0.25), "coverage": (coverage, 0.5), "peri": (peri, 1),
+    "regression": (regression, 1), "gee": (gee, 1), "reading": (reading, 1), "cohesion": (cohesive, 1),
+    "recall": (recalls, 1),
+}  # fmt: skip
+"""Each part, (seed, run, draws a test) -> rows, and the share of the runs that it makes."""
