@@ -36,6 +36,9 @@ def train_lm(
     drill_share: Annotated[float, _option(COURSE, "Share of recall drills.")] = 0.15,
     recital_share: Annotated[float, _option(COURSE, "Share of passages that come twice, to be copied.")] = 0.05,
     speech_share: Annotated[float, _option(COURSE, "Share of prose made to look like speech.")] = 0.10,
+    far_share: Annotated[
+        float, _option(COURSE, "Share of drills and recitals whose far context stands as in memory.")
+    ] = 0.0,
     start_from: Annotated[
         Path | None, _option(COURSE, "Go on from this model's weights and vocabulary.", "--from", metavar="FOLDER")
     ] = None,
@@ -65,7 +68,7 @@ def train_lm(
     settings = TrainSettings(
         tokens=tokens, seed=seed, batch_tokens=batch_tokens, matrix_lr=matrix_lr, other_lr=other_lr, context=context,
         short_context=context // 4, decay=decay, short_share=short_share, drill_share=drill_share,
-        recital_share=recital_share, speech_share=speech_share,
+        recital_share=recital_share, speech_share=speech_share, far_share=far_share,
         vocab_size=vocab_size, hidden_size=hidden_size, intermediate_size=intermediate_size, layers=layers,
         heads=heads, kv_heads=kv_heads,
     )  # fmt: skip

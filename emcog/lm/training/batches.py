@@ -3,11 +3,13 @@
 A recital is a passage that comes again and again in its row, every token of which can then be looked up: it teaches
 copying from the context much faster than drills alone, whose answers are a few tokens among hundreds.
 
+Some segments show what is far at one fixed distance, and parts of it not at all, as memory does: see `far`.
+
 Everything follows from (seed, segment number), so training that was interrupted goes on from a step number alone.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,20 +27,29 @@ LEAST_FILLER = 20
 
 @dataclass(frozen=True)
 class Document:
-    """Token ids (int64) and what the loss at each counts (float32), from BOS-less beginning to end."""
+    """Token ids (int64), what the loss at each counts (float32), and which must stay in sight (bool), without BOS."""
 
     ids: np.ndarray
     weights: np.ndarray
+    needed: np.ndarray
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """Shares of the segments that are not plain prose, and the weight of a drill's answer against other tokens."""
+    """What the segments are.
+
+    Attributes
+    ----------
+    drills, recitals, speech : shares of the segments that are not plain prose.
+    answer_weight : of a token of a drill's answer against others.
+    far : share of the drills and recitals whose far context stands at one distance; of the rest, a third of it.
+    """
 
     drills: float
     recitals: float
     speech: float
     answer_weight: float
+    far: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,9 @@ class Rows:
     weights : float32 array (n_rows, context); what the loss at each target counts.
     document : int64 array (n_rows, context); number of the document within its row.
     position : int64 array (n_rows, context); position within the document.
+    needed : bool array (n_rows, context); inputs that a drill's answer is found in.
+    far : int64 array (n_rows,); tokens further back than this stand at this distance; 0: all at their true one.
+    unseen : bool array (n_rows, context); inputs that are out of sight from further than `far`.
     """
 
     inputs: np.ndarray
@@ -58,6 +72,9 @@ class Rows:
     weights: np.ndarray
     document: np.ndarray
     position: np.ndarray
+    needed: np.ndarray
+    far: np.ndarray
+    unseen: np.ndarray
 
 
 class Curriculum:
@@ -77,22 +94,31 @@ class Curriculum:
 
     def rows(self, number: int, context: int) -> Rows:
         """Segment `number` of the endless course, cut into rows of `context` tokens."""
+        rows, share = self._rows(number, context)
+        rng = np.random.default_rng([self.seed, 2, number])
+        return set_apart(rows, rng) if rng.random() < share else rows
+
+    def _rows(self, number: int, context: int) -> tuple[Rows, float]:
+        """The rows of a segment, all in sight, and how likely its far context is to be set apart."""
         segment = self._segment(number)
         rng = np.random.default_rng([self.seed, 1, number])
         draw = rng.random()
         mixture, length = self.mixture, self.store.length
         if draw < mixture.drills:
-            return self._pack([self._drills(rng, segment, context) for _ in range(length // context)], context)
+            drills = [self._drills(rng, segment, context) for _ in range(length // context)]
+            return self._pack(drills, context), mixture.far
         draw -= mixture.drills
         if draw < mixture.recitals:
-            return self._pack([[self._recital(rng, segment, context)] for _ in range(length // context)], context)
+            recitals = [[self._recital(rng, segment, context)] for _ in range(length // context)]
+            return self._pack(recitals, context), mixture.far
         if draw - mixture.recitals < mixture.speech:
             text = self.tokenizer.decode(self.store.read(segment, 2 * length))
             ids = np.asarray(self.tokenizer.encode(as_speech(text, rng), add_special_tokens=False))
         else:
             ids = self.store.read(segment, length)
         ids = ids[:length].astype(np.int64)
-        return self._pack([[plain(row)] for row in np.split(ids, range(context, len(ids), context))], context)
+        prose = [[plain(row)] for row in np.split(ids, range(context, len(ids), context))]
+        return self._pack(prose, context), mixture.far / 3
 
     def _pack(self, rows: list[list[Document]], context: int) -> Rows:
         return pack(rows, context, self.tokenizer.bos_token_id, self.tokenizer.eos_token_id)
@@ -133,8 +159,9 @@ class Curriculum:
         counted = np.concatenate([[0], np.cumsum(is_answer)])
         first, end = np.array(encoded["offset_mapping"]).T
         weights = np.where(counted[end] > counted[first], self.mixture.answer_weight, 1.0)
+        needed = np.any([(first < b) & (end > a) for a, b in drill.stated], axis=0)
         ids = np.array([*encoded["input_ids"], self.tokenizer.eos_token_id], np.int64)
-        return Document(ids, np.append(weights, 1.0).astype(np.float32))
+        return Document(ids, np.append(weights, 1.0).astype(np.float32), np.append(needed, False))
 
     def _recital(self, rng: np.random.Generator, segment: int, context: int) -> Document:
         """A passage again and again, other prose between, each time from anywhere in its first half on.
@@ -166,7 +193,20 @@ def split_sentences(text: str) -> list[str]:
 
 def plain(ids: np.ndarray) -> Document:
     """A document whose tokens all count the same."""
-    return Document(ids, np.ones(len(ids), np.float32))
+    return Document(ids, np.ones(len(ids), np.float32), np.zeros(len(ids), bool))
+
+
+def set_apart(rows: Rows, rng: np.random.Generator) -> Rows:
+    """The same rows with their far context at one distance; in every other case parts of it are out of sight."""
+    n_rows, context = rows.inputs.shape
+    far = rng.choice([context // 8, context // 4, context // 2], p=[0.2, 0.4, 0.4])
+    unseen = np.zeros(rows.inputs.shape, bool)
+    if rng.random() < 0.5:
+        spans = np.exp(rng.uniform(np.log(8), np.log(128), (n_rows, context // 4))).astype(int)
+        for row, lengths in zip(unseen, spans, strict=True):
+            row[:] = np.repeat(np.arange(len(lengths)) % 2 == 0, lengths)[:context]
+        unseen &= ~rows.needed & (rows.position >= rng.integers(4, 129))
+    return replace(rows, far=np.full(n_rows, far), unseen=unseen)
 
 
 def pack(rows: list[list[Document]], context: int, bos: int, eos: int) -> Rows:
@@ -174,7 +214,7 @@ def pack(rows: list[list[Document]], context: int, bos: int, eos: int) -> Rows:
     shape = (len(rows), context)
     out = Rows(
         np.full(shape, eos), np.full(shape, IGNORE), np.zeros(shape, np.float32), np.zeros(shape, int),
-        np.zeros(shape, int),
+        np.zeros(shape, int), np.zeros(shape, bool), np.zeros(len(rows), int), np.zeros(shape, bool),
     )  # fmt: skip
     for r, documents in enumerate(rows):
         a = 0
@@ -186,6 +226,7 @@ def pack(rows: list[list[Document]], context: int, bos: int, eos: int) -> Rows:
             out.weights[r, a:b] = document.weights
             out.document[r, a:b] = d
             out.position[r, a:b] = np.arange(len(ids))
+            out.needed[r, a + 1 : b] = document.needed[:-1]
             a = b
         # What is left of the row is a document of its own that nothing is predicted in.
         out.document[r, a:] = len(documents)

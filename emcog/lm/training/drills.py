@@ -45,10 +45,14 @@ class Fact:
 
 @dataclass(frozen=True)
 class Drill:
-    """One drill as (text, is_answer) pieces whose texts join to the whole, and the facts that are asked for."""
+    """One drill as (text, is_answer) pieces whose texts join to the whole, the answers, and where the facts are stated.
+
+    `stated` holds the spans of characters (half-open) of the statements, in order.
+    """
 
     pieces: list[tuple[str, bool]]
     answers: list[str]
+    stated: list[tuple[int, int]]
 
     @property
     def text(self) -> str:
@@ -171,15 +175,19 @@ def make_drill(
         if len(facts) == n_facts or kind == "pass_key":
             break
     places = [int((rng.random() if depth is None or i else depth) * len(sentences)) for i in range(len(facts))]
-    body: list[str] = []
-    stated = list(zip(places, facts.values(), strict=True))
+    body = ""
+    stated: list[tuple[int, int]] = []
     for position, sentence in enumerate([*sentences, ""]):
-        body += [_pick(rng, fact.statements) for place, fact in stated if place == position]
-        body += [sentence] if sentence else []
-    pieces: list[tuple[str, bool]] = [(" ".join(body) + "\n\n", False)]
+        for place, fact in zip(places, facts.values(), strict=True):
+            if place == position:
+                statement = _pick(rng, fact.statements)
+                stated.append((len(body), len(body) + len(statement)))
+                body += statement + " "
+        body += sentence + " " if sentence else ""
+    pieces: list[tuple[str, bool]] = [(body.removesuffix(" ") + "\n\n", False)]
     asked = [facts[about] for about in rng.permutation(list(facts))]
     for fact in asked:
         question, lead = _pick(rng, fact.questions)
         pieces += [(f"{question} {lead}", False), (f" {fact.answer}", True), (".\n\n", False)]
     pieces[-1] = (".", False)
-    return Drill(pieces, [fact.answer for fact in asked])
+    return Drill(pieces, [fact.answer for fact in asked], stated)

@@ -17,6 +17,7 @@ from emcog.errors import DataError, StorageError
 from emcog.files import write_files
 from emcog.lm.precision import has_native_bfloat16
 from emcog.lm.training.batches import IGNORE, Curriculum, Mixture, Rows
+from emcog.lm.training.far import far_context, far_layouts
 from emcog.lm.training.muon import Muon
 
 
@@ -33,6 +34,7 @@ class TrainSettings:
     warmup_tokens : the rate rises over them; over the last `decay` share of all tokens it falls to zero.
     drill_share, recital_share, speech_share : shares of recall drills, of passages that come twice, and of
         speech-like prose.
+    far_share : of the drills and recitals whose far context stands at one distance, as in memory; of the rest, a third.
     answer_weight : what the loss at a token of a drill's answer counts, against 1 at other tokens.
     vocab_size, hidden_size, intermediate_size, layers, heads, kv_heads : the model. Heads are 64 wide.
     """
@@ -50,6 +52,7 @@ class TrainSettings:
     recital_share: float = 0.05
     answer_weight: float = 4.0
     speech_share: float = 0.10
+    far_share: float = 0.0
     seed: int = 0
     vocab_size: int = 8192
     hidden_size: int = 256
@@ -65,7 +68,7 @@ class TrainSettings:
     @property
     def mixture(self) -> Mixture:
         """What the rows are made of."""
-        return Mixture(self.drill_share, self.recital_share, self.speech_share, self.answer_weight)
+        return Mixture(self.drill_share, self.recital_share, self.speech_share, self.answer_weight, self.far_share)
 
     @property
     def steps(self) -> int:
@@ -146,9 +149,12 @@ class Trainer:
         per_step = settings.batch_tokens // settings.context
         parts = [self.curriculum.rows(self.step * per_step + k, context) for k in range(per_step)]
         if self.device.type == "cuda":
-            parts = [_join(parts)]
+            # Rows whose far context stands apart are attended in full: they would slow the others down.
+            apart, whole = [p for p in parts if p.far.any()], [p for p in parts if not p.far.any()]
+            parts = [_join(group) for group in (apart, whole) if group]
         weight = sum(float(part.weights.sum()) for part in parts)
-        results = list(self.pool.map(self._loss_and_gradients, parts))
+        with far_layouts(self.model):
+            results = list(self.pool.map(self._loss_and_gradients, parts))
         for parameter, *gradients in zip(self.parameters, *(g for _, g in results), strict=True):
             parameter.grad = sum(gradients[1:], start=gradients[0]).div_(weight)
         rate = settings.rate(self.step)
@@ -167,17 +173,22 @@ class Trainer:
     def _loss(self, rows: Rows) -> torch.Tensor:
         to = {"device": self.device, "non_blocking": True}
         ids, targets = torch.from_numpy(rows.inputs).to(**to), torch.from_numpy(rows.targets).to(**to)
-        mask = None
-        if rows.document.any():
+        mask = far = None
+        position = torch.from_numpy(rows.position).to(**to)
+        if rows.far.any():
+            parts = (torch.from_numpy(part).to(**to) for part in (rows.document, rows.far, rows.unseen))
+            far = far_context(self.model.model.rotary_emb, position, *parts)
+        elif rows.document.any():
             document = torch.from_numpy(rows.document).to(**to)
             causal = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool, device=self.device).tril()
             mask = (causal & (document[:, :, None] == document[:, None, :]))[:, None]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=has_native_bfloat16(self.device)):
             hidden = self.model.model(
                 input_ids=ids,
-                position_ids=torch.from_numpy(rows.position).to(**to),
+                position_ids=position,
                 attention_mask=mask,
                 use_cache=False,
+                far=far,
             ).last_hidden_state
             logits = self.model.lm_head(hidden.flatten(0, 1))
         losses = functional.cross_entropy(logits.float(), targets.flatten(), ignore_index=IGNORE, reduction="none")
@@ -250,8 +261,9 @@ class Trainer:
             curve.add(self.step, loss, speed)
             on_step(self.step, loss, speed)
             if time.monotonic() - saved >= save_every_s or self.step == self.settings.steps:
-                self.save(folder)
+                # First, so that a kill in between leaves no gap: what the curve knows beyond a checkpoint is dropped.
                 curve.flush()
+                self.save(folder)
                 saved = time.monotonic()
 
 
@@ -277,9 +289,4 @@ class _Curve:
 
 
 def _join(parts: list[Rows]) -> Rows:
-    return Rows(
-        *(
-            np.concatenate([getattr(p, k) for p in parts])
-            for k in ("inputs", "targets", "weights", "document", "position")
-        )
-    )
+    return Rows(*(np.concatenate([getattr(p, k) for p in parts]) for k in Rows.__dataclass_fields__))
