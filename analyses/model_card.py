@@ -32,6 +32,9 @@ from emcog.transcript import Transcript
 
 QUICK_CHARACTERS = 5_000
 BOUND = 1.60
+FAR = (512, 256)
+"""Distances in tokens at which all that is further back stands, as in memory."""
+LENGTHS = [0, 200, 400, 600, 800, 1024]
 OUT = Path("results/model_card")
 
 
@@ -71,13 +74,25 @@ def run(
     tables = {
         "books": bits_per_character(lm, books),
         "speech": bits_per_character(lm, speech_like((book[:part] for book in books), seed)),
-        "look_up": look_up(lm, prose, n_drills=60 if characters == QUICK_CHARACTERS else 500),
+        "look_up": drills(lm, prose, 60 if characters == QUICK_CHARACTERS else 500),
         "calibration": calibration(lm, prose),
         "others": pd.DataFrame(others, columns=["model", "bits_per_character"]),
     }
     if against.reading_times is not None:
         tables["reading"] = reading(lm, against.reading_times)
     return tables
+
+
+def drills(lm: LM, prose: str, n_drills: int) -> pd.DataFrame:
+    """Look-up with everything at its true distance (far 0), and with what is far at one distance, as in memory.
+
+    Returns
+    -------
+    DataFrame, one row a drill and layout: far, and the columns of `look_up`.
+    """
+    return pd.concat(
+        [look_up(lm, prose, n_drills, far=far or None).assign(far=far) for far in (0, *FAR)], ignore_index=True
+    )
 
 
 def ngram_bits(lm: LM, texts: Sequence[Path], books: Sequence[str], out: Path) -> float:
@@ -103,6 +118,11 @@ def reading(lm: LM, words: Path) -> pd.DataFrame:
     )  # fmt: skip
 
 
+def right(table: pd.DataFrame) -> str:
+    """Drills answered exactly, of all."""
+    return f"{int(table['correct'].sum())} of {len(table)}"
+
+
 def total(table: pd.DataFrame) -> float:
     """Bits per character over all documents together."""
     return float(table["bits"].sum() / table["characters"].sum())
@@ -110,7 +130,9 @@ def total(table: pd.DataFrame) -> float:
 
 def card(tables: dict[str, pd.DataFrame], record: dict, curve: pd.DataFrame, heldout: str, whole: bool) -> str:
     """The model card as Markdown, every number from the tables and the record of the training."""
-    settings, books, drills, others = record["settings"], tables["books"], tables["look_up"], tables["others"]
+    settings, books, others = record["settings"], tables["books"], tables["others"]
+    answered = {int(far): t for far, t in tables["look_up"].groupby("far")}
+    lengths = pd.cut(answered[0]["tokens"], LENGTHS)
     config = json.loads((EMBEDDED / "config.json").read_text())
     size = (EMBEDDED / "model.safetensors").stat().st_size
     places = [curve.index[int(k * (len(curve) - 1) / 12)] for k in range(13)]
@@ -143,7 +165,8 @@ def card(tables: dict[str, pd.DataFrame], record: dict, curve: pd.DataFrame, hel
         "cleaned from Project Gutenberg's books. The books carry the views and words of their time. Shares of the",
         f"segments: {settings['speech_share']:.0%} were made to look like speech transcripts, "
         f"{settings['drill_share']:.0%} are recall drills (made-up facts, filler, questions), and in",
-        f"{settings['recital_share']:.0%} a passage comes twice.",
+        f"{settings['recital_share']:.0%} a passage comes again and again. In {settings['far_share']:.0%} of the",
+        "drills and recitals, and in a third of that of the rest, what is far stands at one distance, as in memory.",
         "",
         "| file | SHA-256 |",
         "|---|---|",
@@ -176,7 +199,11 @@ def card(tables: dict[str, pd.DataFrame], record: dict, curve: pd.DataFrame, hel
         f"{books['bits_per_character'].max():.3f}) |",
         f"| characters per token | {books['characters'].sum() / books['tokens'].sum():.3f} |",
         f"| bits per character, the same books made to look like speech | {total(tables['speech']):.4f} |",
-        f"| look-up inside the context, exact answers | {int(drills['correct'].sum())} of {len(drills)} |",
+        f"| look-up inside the context, exact answers | {right(answered[0])} |",
+        *[
+            f"| the same, all beyond {far} tokens at that one distance, as memory shows it | {right(answered[far])} |"
+            for far in FAR
+        ],
         *[
             f"| bits per character, held-out books: {r.model} | {r.bits_per_character:.4f} |"
             for r in others.itertuples()
@@ -187,7 +214,16 @@ def card(tables: dict[str, pd.DataFrame], record: dict, curve: pd.DataFrame, hel
         "",
         "| kind | drills | correct |",
         "|---|---|---|",
-        *[f"| {kind} | {len(t)} | {int(t['correct'].sum())} |" for kind, t in drills.groupby("kind")],
+        *[f"| {kind} | {len(t)} | {int(t['correct'].sum())} |" for kind, t in answered[0].groupby("kind")],
+        "",
+        "Look-up by the tokens before the answer:",
+        "",
+        "| tokens | drills | correct |",
+        "|---|---|---|",
+        *[
+            f"| {span.left + 1} to {span.right} | {len(t)} | {int(t['correct'].sum())} |"
+            for span, t in answered[0].groupby(lengths, observed=True)
+        ],
         "",
         "Calibration (the model's first choice for the next token):",
         "",
@@ -263,7 +299,8 @@ def main() -> None:
     found = total(tables["books"])
     print(f"held-out books: {found:.4f} bits per character (bound {BOUND}: {'met' if found <= BOUND else 'NOT met'})")
     print(f"made to look like speech: {total(tables['speech']):.4f}")
-    print(f"look-up: {tables['look_up']['correct'].sum()} of {len(tables['look_up'])}")
+    for far, table in tables["look_up"].groupby("far", sort=False):
+        print(f"look-up{f', all beyond {far} tokens at one distance' if far else ''}: {right(table)}")
     print(tables["others"].to_string(index=False))
     if arguments.write:
         record = json.loads((EMBEDDED / "training.json").read_text())

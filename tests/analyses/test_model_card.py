@@ -46,7 +46,10 @@ def test_a_history_of_courses_is_told_in_order(script):
 
 
 def test_the_card_holds_what_was_measured(script):
-    drills = pd.DataFrame({"kind": ["home", "home", "trade"], "correct": [True, False, True]})
+    drills = pd.DataFrame(
+        {"kind": ["home", "home", "trade"] * 3, "tokens": [90, 300, 310] * 3, "far": np.repeat([0, 512, 256], 3),
+         "correct": [True, False, True, False, False, True, False, False, False]}
+    )  # fmt: skip
     books = pd.DataFrame({"bits": [30.0, 20.0], "characters": [20, 20], "tokens": [5, 5]})
     books["bits_per_character"] = books["bits"] / books["characters"]
     bins = pd.DataFrame({"low": [0.0], "high": [0.1], "n": [7], "confidence": [0.05], "accuracy": [0.0625]})
@@ -61,12 +64,14 @@ def test_the_card_holds_what_was_measured(script):
         "others": others,
         "reading": reading,
     }
-    settings = {"speech_share": 0.08, "drill_share": 0.3, "recital_share": 0.1}
+    settings = {"speech_share": 0.08, "drill_share": 0.3, "recital_share": 0.1, "far_share": 0.45}
     record = {"tokens_seen": 5, "corpus_tokens": 99, "commit": "c", "torch": "2", "settings": settings,
               "corpus_sha256": {"a.txt": "123abc"}}  # fmt: skip
     curve = pd.DataFrame({"tokens": np.arange(1, 31) * 6144, "loss_nats": np.linspace(9, 4, 30)})
     card = script.card(tables, record, curve, "held.txt", True)
     books_told = "1.2500 (books: 1.000 to 1.500)"
-    for told in (books_told, "2 of 3", "| home | 2 | 1 |", "2.3457", "0.1234", "0.062", "8%", "30%", "123abc"):
+    looked_up = ("2 of 3", "beyond 512 tokens at that one distance, as memory shows it | 1 of 3", "| home | 2 | 1 |",
+                 "| 1 to 200 | 1 | 1 |", "| 201 to 400 | 2 | 1 |", "45%")  # fmt: skip
+    for told in (books_told, *looked_up, "2.3457", "0.1234", "0.062", "8%", "30%", "123abc"):
         assert told in card, told
     assert "nan" not in card

@@ -9,6 +9,7 @@ import torch
 
 from emcog.lm.listen import listen
 from emcog.lm.load import LM
+from emcog.lm.reading import read_in_chunks
 from emcog.lm.training.batches import split_sentences
 from emcog.lm.training.drills import FACTS, make_drill
 from emcog.lm.training.speech import as_speech
@@ -39,7 +40,9 @@ def speech_like(documents: Iterable[str], seed: int = 0) -> Iterable[str]:
 
 
 @torch.inference_mode()
-def look_up(lm: LM, filler: str, n_drills: int = 500, seed: int = 10_000, context: int = 1024) -> pd.DataFrame:
+def look_up(
+    lm: LM, filler: str, n_drills: int = 500, seed: int = 10_000, context: int = 1024, far: int | None = None
+) -> pd.DataFrame:
     """Recall drills inside the context: is the answer what the model would say, token by token?
 
     Parameters
@@ -48,6 +51,7 @@ def look_up(lm: LM, filler: str, n_drills: int = 500, seed: int = 10_000, contex
     filler : prose to hide facts in, long enough for many stretches (100,000 characters, say).
     n_drills : one fact each, depths and lengths spread evenly, names and numbers unseen in training (another seed).
     seed : of the drills. context : longest drill in tokens.
+    far : all that is further back stands at this one distance, as what memory recalls does; None: all at its true one.
 
     Returns
     -------
@@ -67,8 +71,10 @@ def look_up(lm: LM, filler: str, n_drills: int = 500, seed: int = 10_000, contex
         before = "".join(text for text, _ in drill.pieces[:1]) + drill.pieces[1][0]
         ids = [lm.bos_id, *lm.tokenizer.encode(before, add_special_tokens=False)]
         answer = lm.tokenizer.encode(drill.pieces[2][0], add_special_tokens=False)
-        given = torch.tensor([ids + answer], device=lm.device)
-        said = lm.model(given, use_cache=False).logits[0, len(ids) - 1 : -1].argmax(-1).tolist()
+        # A window behind which every token stays, at the one distance that is the window's.
+        given = np.array(ids + answer)
+        read = read_in_chunks(lm, given, None, n_init=len(given), n_local=far or len(given), chunk=len(given))
+        said = next(read).logits[len(ids) - 1 : -1].argmax(-1).tolist()
         rows.append((kind, depth, len(ids), said == answer))
     return pd.DataFrame(rows, columns=["kind", "depth", "tokens", "correct"])
 
