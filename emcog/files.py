@@ -44,7 +44,7 @@ def write_files(folder: str | os.PathLike[str], contents: Mapping[str, Content])
         made = [p for p in [folder, *folder.parents] if not p.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            with _workplace(folder) as place:
+            with workplace(folder) as place:
                 for name, content in contents.items():
                     _write(place / name, content)
                 with _locked(folder):
@@ -77,7 +77,7 @@ def write_folder(folder: str | os.PathLike[str], fill: Callable[[Path], None]) -
         made = [p for p in folder.parents if not p.exists()]
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with _workplace(folder.parent) as place:
+            with workplace(folder.parent) as place:
                 whole = place / "whole"
                 whole.mkdir()
                 fill(whole)
@@ -107,8 +107,9 @@ def _remove_empty(folders: list[Path]) -> None:
 
 
 @contextmanager
-def _workplace(folder: Path) -> Iterator[Path]:
-    """A hidden folder in `folder` to write in, cleared away afterwards with those of processes that were killed."""
+def workplace(folder: Path) -> Iterator[Path]:
+    """A hidden folder in `folder` (which is there) to write in, cleared away afterwards, also those of processes that
+    were killed."""
     prefix = f".emcog-{socket.gethostname().replace('/', '_')}-"  # locks do not reach other machines everywhere
     for abandoned in folder.glob(f"{prefix}*"):
         with _locked(abandoned, wait=False) as mine:

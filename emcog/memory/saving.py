@@ -22,6 +22,7 @@ from emcog.errors import ModelError, StorageError
 from emcog.files import write_files
 from emcog.lm import LM
 from emcog.memory.config import MemoryConfig
+from emcog.memory.damage import check_manifest, tells_damage
 from emcog.memory.log import TieredRows
 from emcog.memory.recalling import RECALL
 from emcog.memory.state import get_state, put_state, restore_local
@@ -73,6 +74,7 @@ def save_memory(memory: "EpisodicLM", folder: str | os.PathLike[str]) -> None:
         memory.reader.log.on_files(folder, {name: entry["rows"] for name, entry in manifest["files"].items()})
 
 
+@tells_damage(1)
 def load_memory(memory: "EpisodicLM", folder: str | os.PathLike[str], lm: LM) -> None:
     """The work behind `EpisodicLM.load`: fills in an empty memory."""
     folder = Path(folder)
@@ -95,6 +97,7 @@ def load_memory(memory: "EpisodicLM", folder: str | os.PathLike[str], lm: LM) ->
     restore_local(memory)
 
 
+@tells_damage(0)
 def read_tables(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """What a saved memory holds, without its model, and also if the keys and values in it are damaged.
 
@@ -145,6 +148,7 @@ def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
         )
     if manifest.get("sha256") != _own_hash(manifest):
         raise StorageError(f"{path} is damaged: its checksum is wrong; restore it from a copy")
+    check_manifest(path, manifest, SEGMENT)
     return manifest
 
 

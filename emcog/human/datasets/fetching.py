@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from emcog.errors import DataError
-from emcog.files import sha256_file, write_files
+from emcog.files import sha256_file, workplace, write_files
 from emcog.human.datasets.cards import UNKNOWN, DataFile, DatasetCard, read_card
 from emcog.paths import data_folder
 
@@ -148,10 +148,14 @@ def _fetch(file: DataFile, expected: str, folder: Path, say: Say | None, progres
         say(f"fetching {file.url}")
     try:
         pooch.get_logger().setLevel("ERROR")
-        pooch.retrieve(
-            file.url, known_hash=known, fname=path.name, path=path.parent, downloader=_Resuming(path, progress),
-            processor=pooch.Unzip(extract_dir=".") if file.unpack else None,
-        )  # fmt: skip
+        if not path.is_file() or not pooch.hashes.hash_matches(path, known):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Apart, so that nothing of pooch's own stays where a process was killed.
+            with workplace(path.parent) as place:
+                whole = pooch.retrieve(file.url, known, path.name, place, downloader=_Resuming(path, progress))
+                os.replace(whole, path)
+        if file.unpack:
+            pooch.retrieve(file.url, known, path.name, path.parent, processor=pooch.Unzip(extract_dir="."))
     except ValueError as error:
         if "hash" not in str(error):
             raise

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from emcog.excerpts import first_words
 from emcog.human.readers.source import (
     ALIASES,
     MISSING,
@@ -86,6 +87,8 @@ def _trials(source: Source) -> list[tuple[int, dict[str, Any]]]:
         data = json.loads(source.content)
     except json.JSONDecodeError as error:
         raise source.error(f"line {error.lineno}: not JSON ({error.msg}): save the data again") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists in lists without end
+        raise source.error(f"not JSON ({first_words(str(error), 100)}): save the data again") from None
     if isinstance(data, dict):
         data = data.get("trials", data.get("data"))
     if not isinstance(data, list) or not all(isinstance(trial, dict) for trial in data):
@@ -121,7 +124,7 @@ def _listed(source: Source, cell: Any, row: int, column: str) -> list[float]:
         if cell.lstrip().startswith("["):
             try:
                 cell = json.loads(cell.replace("None", "null").replace("'", '"'))
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):
                 raise source.error(f"row {row}: {cell[:40]!r} in column {column!r} is no list of times") from None
     values = cell if isinstance(cell, list) else [cell]
     values = [value.get("rt") if isinstance(value, dict) else value for value in values]

@@ -51,11 +51,14 @@ def read_array(path: Path, options: Options) -> Read:
     The shorter side is the observers, unless `observers_in` says "rows" or "columns".
     """
     try:
-        values = np.load(path, allow_pickle=False)
+        # Mapped, so that a header which promises more than the file holds costs nothing.
+        values = np.array(np.lib.format.open_memmap(path, mode="r"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file: check the path") from None
-    except (OSError, ValueError) as error:
+    except Exception as error:  # numpy reads the header as Python's own tokens: what goes wrong has no common class
         raise DataError(f"{path}: not an array of numbers: {' '.join(str(error).split())[:120]}") from None
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"{path}: not an array of numbers but of {values.dtype}")
     if values.ndim != 2:
         raise DataError(f"{path}: an array of shape {values.shape} where observers x samples is needed")
     in_rows = options.observers_in or ("rows" if values.shape[0] <= values.shape[1] else "columns")

@@ -118,12 +118,15 @@ def cells_of(source: Source, delimiter: str | None = None) -> tuple[list[str], l
 
     Raises
     ------
-    DataError : a row with more cells than the header has columns.
+    DataError : a row with more cells than the header has columns; a cell without an end.
     """
     first = source.content.lstrip("\n").split("\n", 1)[0]
     if delimiter is None:
         delimiter = max(",\t;", key=first.count)
-    rows = list(csv.reader(io.StringIO(source.content), delimiter=delimiter))
+    try:
+        rows = list(csv.reader(io.StringIO(source.content), delimiter=delimiter))
+    except csv.Error as error:  # a quote that is never closed swallows the rest of a file
+        raise source.error(f"not a table ({error}): look for a quotation mark that is never closed") from None
     body = [(i + 1, [cell.strip() for cell in row]) for i, row in enumerate(rows) if any(cell.strip() for cell in row)]
     header = body[0][1]
     for number, row in body[1:]:

@@ -3,7 +3,7 @@
 import xml.etree.ElementTree as ET
 
 from emcog.errors import TranscriptError
-from emcog.human.readers.source import Read, Source
+from emcog.human.readers.source import Read, Source, number
 from emcog.transcript.formats.textgrid import read_tiers
 from emcog.transcript.source import Source as TranscriptSource
 
@@ -32,9 +32,11 @@ def read_elan(source: Source) -> Read:
     Tiers that refer to others (translations, notes) have no times of their own and are left aside. `tier` chooses one.
     """
     try:
-        root = ET.fromstring(source.content)
+        root = ET.fromstring(source.content, ET.XMLParser(target=_NoDoctype()))
     except ET.ParseError as error:
         raise source.error(f"not XML ({error}): save it in ELAN again") from None
+    except _DoctypeError:
+        raise source.error("it declares a document type, which ELAN files have not: save it in ELAN again") from None
     if root.tag != "ANNOTATION_DOCUMENT":
         raise source.error(f"not an ELAN file but <{root.tag}>: give an .eaf")
     times = {slot.get("TIME_SLOT_ID"): slot.get("TIME_VALUE") for slot in root.iterfind("TIME_ORDER/TIME_SLOT")}
@@ -50,11 +52,24 @@ def read_elan(source: Source) -> Read:
         found.present(name)
         for place, annotation in enumerate(tiers[name], start=1):
             value = times.get(annotation.get("TIME_SLOT_REF1"))
-            if value is None:
+            milliseconds = None if value is None else number(source, value, place, "TIME_VALUE")
+            if milliseconds is None:
                 identity = annotation.get("ANNOTATION_ID", "?")
                 raise source.error(f"tier {name!r}, row {place} ({identity}): no time; align it in ELAN, or remove it")
-            found.mark(name, place, time_s=int(value) / 1000)  # ELAN's own unit
+            found.mark(name, place, time_s=milliseconds / 1000)  # ELAN's own unit
     return found
+
+
+class _DoctypeError(Exception):
+    """The file declares a document type."""
+
+
+class _NoDoctype(ET.TreeBuilder):
+    """Refuses document types, because only they can declare entities: references to files, or texts that grow."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        """Called at the declaration, before what it declares is read."""
+        raise _DoctypeError
 
 
 def _chosen(source: Source, names: list[str]) -> list[str]:
