@@ -40,7 +40,7 @@ demo: $(READY)
 	@echo "The outputs are in demo-output:"
 	@ls demo-output | sed 's/^/  /'
 
-# The paper's figures with quick settings; what is drawn already is left alone, what is not here is named.
+# The paper's figures with quick settings: reports that are there are kept, data that are not here are named.
 figures: $(READY)
 	@$(BIN)/emcog reproduce
 

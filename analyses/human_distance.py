@@ -9,6 +9,7 @@ ceiling; the films have observers and no text, and give the people's rows alone.
 """
 
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -63,7 +64,10 @@ def _films(setting: Setting, n_null: int) -> Iterator[dict[str, Any]]:
     films = {} if data is None else data.annotations
     settings = AgreementSettings(tolerance=2.0, tolerance_unit="s")
     for film in films:
-        crowd = films[film].crowd(bin_s=BIN_S)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", UserWarning)
+            crowd = films[film].crowd(bin_s=BIN_S)
+        setting.caveats += [f"{film}: {str(one.message).partition(': ')[2]}" for one in told]
         for name, variant in (("wasserstein", "share"), ("f1", next(iter(MEASURES["f1"].variants)))):
             measure = MEASURES[name]
             values = ceiling(measure, crowd, settings, variant).values

@@ -24,6 +24,7 @@ from emcog.viz.panels import (
 )
 
 METHODS = ("S", "SM")
+ASIDE = {"S": -0.03, "SM": 0.03}  # so that neither hides the other
 PANELS = (("event_length", "Event length (tokens)"), ("f1", "F1 with people"),
           ("modularity", "Modularity minus random"))  # fmt: skip
 
@@ -45,7 +46,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                                         lw=0, zorder=0)  # fmt: skip
                         ax.plot(rows["gamma"], rows["null_mean"], color=BAR, lw=0.8, zorder=1)
                     if len(rows):
-                        curve(ax, rows["gamma"], rows, method)
+                        curve(ax, rows["gamma"] + ASIDE[method], rows, method)
                 if metric == "event_length":
                     ax.set_yscale("log")
                     thousands(ax.yaxis)

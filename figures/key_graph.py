@@ -10,7 +10,19 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emcog.viz.panels import BOUNDARY, COLUMN_MM, INK, LINE, caption, emcog_style, page, shown, thousands, word_ticks
+from emcog.viz.panels import (
+    BOUNDARY,
+    COLUMN_MM,
+    INK,
+    LINE,
+    caption,
+    emcog_style,
+    need_graph,
+    page,
+    shown,
+    thousands,
+    word_ticks,
+)
 
 LANE = 0.055
 """Height of a row of boundaries above the matrix, as a share of it."""
@@ -19,6 +31,7 @@ SIDES = (("people", INK), ("SM", BOUNDARY), ("S", LINE))
 
 def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     """The figure and its caption."""
+    need_graph(report)
     cells = report[report["metric"] == "similarity"]
     blocks = report[report["metric"] == "block"].sort_values("row")
     words, tokens = blocks["estimate"].to_numpy(), int(blocks["n"].iloc[0])

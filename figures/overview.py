@@ -21,6 +21,7 @@ from emcog.viz.panels import (
     caption,
     emcog_style,
     few_ticks,
+    need_graph,
     page,
     shown,
     title,
@@ -34,6 +35,7 @@ SIZE = 6.4
 
 def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     """The figure and its caption."""
+    need_graph(report)
     words = report[report["metric"] == "surprisal"].sort_values("place")
     first = _lively(report, words)
     figure, axes = page(118, 3, 2, gridspec_kw={"height_ratios": [0.62, 0.9, 1.5], "width_ratios": [1, 1]})

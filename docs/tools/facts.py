@@ -94,7 +94,17 @@ def settings(_: str) -> str:
     return "\n".join(["| setting | default |", "| --- | --- |", *rows])
 
 
+def analyses(_: str) -> str:
+    """The analyses, what each asks, and the claims that are read off it."""
+    from emcog.reproduce.claims import CLAIMS
+    from emcog.reproduce.listed import ANALYSES
+
+    rows = [f"| `{name}` | {one.about} | {'; '.join(claim.text for claim in CLAIMS.get(name, ()))} |"
+            for name, one in ANALYSES.items()]  # fmt: skip
+    return "\n".join(["| analysis | asks | claims |", "| --- | --- | --- |", *rows])
+
+
 KINDS = {
     "card section": card_section, "card value": card_value, "look-up share": look_up_share, "columns": columns,
-    "measure": measure, "nulls": nulls, "methods": methods, "agreement settings": settings,
+    "measure": measure, "nulls": nulls, "methods": methods, "agreement settings": settings, "analyses": analyses,
 }  # fmt: skip

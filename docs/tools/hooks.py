@@ -19,11 +19,9 @@ FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>',
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the pages and pictures that are made from code, cards and results."""
+    """Add the pages that are made from code and cards."""
     for path, content in made.pages().items():
         files.append(File.generated(config, path, content=content))
-    for path, source in made.pictures().items():
-        files.append(File.generated(config, path, abs_src_path=str(source)))
     return files
 
 

@@ -1,15 +1,12 @@
-"""Pages that are made whenever the site is built: the API, the commands, the data sets, the gallery."""
+"""Pages that are made whenever the site is built: the API, the commands, the data sets."""
 
 import ast
-import re
 import tomllib
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-FIGURES = ROOT / "figures" / "out"
-SUMMARY = ROOT / "results" / "SUMMARY.md"
 
 ROOMS = {
     "transcript": "Transcripts", "lm": "Language models and listening", "signals": "Signals",
@@ -24,14 +21,9 @@ ROOMS = {
 
 def pages() -> dict[str, str]:
     """Path of each page below docs/ -> its Markdown."""
-    made = {"gallery.md": gallery(), "datasets.md": datasets(), "cli.md": commands(), "api/index.md": face()}
+    made = {"datasets.md": datasets(), "cli.md": commands(), "api/index.md": face()}
     where = homes()
     return made | {f"api/{room}.md": room_page(room, title, where) for room, title in ROOMS.items()}
-
-
-def pictures() -> dict[str, Path]:
-    """Path of each picture below docs/ -> the file that it is copied from."""
-    return {f"gallery/{path.name}": path for path in sorted(FIGURES.glob("*.png"))}
 
 
 def public_names(room: str) -> dict[str, str]:
@@ -200,29 +192,3 @@ def datasets() -> str:
 
 def _flow(text: str) -> str:
     return " ".join(text.split()).replace("<", "&lt;").replace("*", "\\*")
-
-
-def gallery() -> str:
-    """The figures that `emcog reproduce` drew, each with the caption that stands beside it, and the summary."""
-    lines = ["# Gallery", ""]
-    drawn = sorted(FIGURES.glob("*.png"))
-    if not drawn:
-        lines += ["No figures have been drawn in this checkout. `make figures` draws them (quick settings), and the",
-                  "next `make docs` shows them here with their captions.", ""]  # fmt: skip
-        return "\n".join(lines)
-    lines += ["Drawn by `emcog reproduce` from the reports in `results/`. The captions and the numbers in them were",
-              "written by the same run.", ""]  # fmt: skip
-    for path in drawn:
-        title = path.stem.replace("_", " ").capitalize()
-        lines += [f"## {title}", "", f"![{title}](gallery/{path.name})", "", _caption(path), ""]
-    if SUMMARY.is_file():
-        body = re.sub(r"\A# .*\n", "", SUMMARY.read_text(encoding="utf-8")).strip()
-        lines += ["## What came out", "", re.sub(r"^(#+ )", r"#\1", body, flags=re.MULTILINE), ""]
-    return "\n".join(lines)
-
-
-def _caption(picture: Path) -> str:
-    beside = picture.with_suffix(".txt")
-    if not beside.is_file():
-        return "*No caption lies beside this figure.*"
-    return beside.read_text(encoding="utf-8").strip().replace("<", "&lt;").replace("*", "\\*")

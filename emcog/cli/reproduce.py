@@ -31,10 +31,10 @@ def reproduce(
     debug: Annotated[bool, typer.Option("--debug", help="After an error, show where it arose.", metavar="")] = False,
 ) -> None:
     """Run the paper's analyses that are missing, draw their figures, and say what came out in SUMMARY.md."""
-    from emcog.errors import DataError
+    from emcog.errors import DataError, ModelError
     from emcog.files import write_files
     from emcog.options import check_choice
-    from emcog.reproduce import ANALYSES, FIGURES, draw, make_report, read_report, summary_page
+    from emcog.reproduce import ANALYSES, FIGURES, Setting, draw, make_report, read_report, summary_page
 
     known = list(dict.fromkeys([*ANALYSES, *FIGURES]))
     wanted = [check_choice("analysis or figure", name, known) for name in names or known]
@@ -43,6 +43,8 @@ def reproduce(
     ]
     figures = [name for name in FIGURES if name in wanted or FIGURES[name].report in wanted]
     find_shared_data()
+    if any(ANALYSES[name].model for name in analyses):
+        _ = Setting(model).lm  # a model that is not there is told at once
     drawn: list[str] = []
     failed: dict[str, str] = {}
     for name in analyses:
@@ -55,7 +57,7 @@ def reproduce(
                 say(f"{name}: report {said}")
                 for line in read_report(results / name).attrs["provenance"]["missing"] if made else []:
                     say(f"{name}: not there: {line}")
-        except DataError as error:  # what is missing is named, and the others are made
+        except (DataError, ModelError) as error:  # what is missing is named, and the others are made
             failed[name] = str(error)
             say(f"{name}: no report: {error}")
     for name in figures:
@@ -64,6 +66,8 @@ def reproduce(
         except DataError as error:
             failed.setdefault(name, str(error))
             say(f"{name}: no figure: {error}")
+    if failed and not drawn:
+        raise DataError(f"nothing could be made: {next(iter(failed.values()))}")
     (page,) = write_files(results, {"SUMMARY.md": summary_page(results).encode()})
     if as_json:
         show_json({"summary": str(page), "files": drawn, "missing": failed})

@@ -17,7 +17,7 @@ from emcog.lm import LM, load_lm
 from emcog.options import check_number
 from emcog.reproduce.heard import Heard, hear
 from emcog.reproduce.reports import report_table
-from emcog.reproduce.stories import Stimulus, find_stories
+from emcog.reproduce.stories import Stimulus, find_stories, reason
 
 Tell = Callable[[str, int, int], None]
 """Called as tell(what is being done, done, in all)."""
@@ -120,7 +120,7 @@ class Setting:
         try:
             return load_dataset(name)
         except DataError as error:
-            self.missing.append(f"{name}: {error}")
+            self.missing.append(f"{name}: {reason(error)}")
             self.absent.append(name)
             return None
 

@@ -72,8 +72,13 @@ def find_stories(
         try:
             found += STORIES[name](quick)
         except DataError as error:
-            missing[name] = f"{name}: {error}"
+            missing[name] = f"{name}: {reason(error)}"
     return found, missing
+
+
+def reason(error: Exception) -> str:
+    """Why data are not here, without the folder that was looked in: captions and summaries are shown elsewhere too."""
+    return str(error).partition(" (EMCOG_DATA is ")[0]
 
 
 def _demo(quick: bool) -> list[Stimulus]:
@@ -142,7 +147,7 @@ def book_text() -> tuple[str, str]:
         folder = ROOT.parent / "shared" / "corpus" / "heldout"
         files = sorted(folder.glob("*.txt*"))
         if not files:
-            raise DataError(f"no book: {error}") from None
+            raise DataError(f"no book: {reason(error)}") from None
         from emcog.lm.training.corpus import read_documents
 
         return next(iter(read_documents(files[0]))), "a novel that the embedded LM was not trained on"

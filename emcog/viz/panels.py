@@ -8,15 +8,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from emcog.errors import DataError
 from emcog.viz.style import BAR, BOUNDARY, COLUMN_MM, INK, LINE, QUIET, TINT, WIDTH_MM, emcog_style, new_figure
 
 ORANGE, GREEN, PURPLE = "#D99000", "#3F9F83", "#9C4F80"  # Wong's, the last two a little darker
-LOOKS: dict[str, tuple[str, str, str]] = {
+LOOKS: dict[str, tuple[str, str, Any]] = {
     "people": (INK, "o", "-"),
     "S": (LINE, "s", "-"), "SM": (BOUNDARY, "D", "-"), "SC": (ORANGE, "^", "--"), "SM+C": (BOUNDARY, "P", "--"),
     "S, gamma 1": (LINE, "*", ":"),
     "F": (QUIET, "v", ":"), "FM": (QUIET, "<", "--"), "FC": (QUIET, ">", "-."),
-    "R": (BAR, "x", ":"), "random": (BAR, "x", ":"), "recency": (GREEN, "h", "-."), "window": (PURPLE, "p", "--"),
+    "R": (BAR, "x", ":"), "random": (BAR, "x", ":"), "recency": (GREEN, "h", "-."),
+    "window": (PURPLE, "p", (0, (4, 1, 1, 1, 1, 1))),
     "sentence": (GREEN, "p", "-"), "lexical": (GREEN, "X", "--"), "optimal": (ORANGE, "*", "-"),
     "full attention": (INK, "o", ":"), "memory, SM": (BOUNDARY, "D", "-"),
     "surprisal": (LINE, "s", "-"), "entropy": (GREEN, "^", "--"), "bayesian_surprise": (BOUNDARY, "D", "-."),
@@ -35,7 +37,7 @@ def shown(name: str) -> str:
     return NAMES.get(name, plain[:1].upper() + plain[1:])
 
 
-def look(name: str) -> tuple[str, str, str]:
+def look(name: str) -> tuple[str, str, Any]:
     """Colour, marker and line of a method."""
     return LOOKS.get(name, OTHER)
 
@@ -143,6 +145,14 @@ def key(figure: Figure, ax: Axes, columns: int = 6) -> None:
                       handlelength=2.4, columnspacing=1.4, borderpad=0.2)  # fmt: skip
 
 
+def need_graph(table: pd.DataFrame) -> None:
+    """DataError where a story's report has no key graph to draw."""
+    if "similarity" not in set(table["metric"]):
+        raise DataError(
+            "the story's report has no key graph, as the model gave no keys: choose one with rotary positions"
+        )
+
+
 def stories_of(table: pd.DataFrame) -> list[str]:
     """Stories in the order of the report."""
     return [str(name) for name in dict.fromkeys(table["story"])]
@@ -182,6 +192,6 @@ def between(counts: pd.Series) -> str:
 
 __all__ = [
     "BAR", "BOUNDARY", "COLUMN_MM", "INK", "LINE", "QUIET", "TINT", "WIDTH_MM", "between", "caption", "counted",
-    "curve", "dots", "emcog_style", "few_ticks", "key", "look", "page", "shown", "stories_of", "thousands", "title",
-    "word_ticks",
+    "curve", "dots", "emcog_style", "few_ticks", "key", "look", "need_graph", "page", "shown", "stories_of",
+    "thousands", "title", "word_ticks",
 ]  # fmt: skip

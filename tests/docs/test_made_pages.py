@@ -42,22 +42,34 @@ def test_a_measure_is_told_as_the_registry_knows_it(facts):
     assert "has a tolerance" in facts.measure("f1")
 
 
-def test_the_gallery_shows_what_was_drawn_and_says_so_where_nothing_was(made, tmp_path, monkeypatch):
-    monkeypatch.setattr(made, "FIGURES", tmp_path)
-    monkeypatch.setattr(made, "SUMMARY", tmp_path / "SUMMARY.md")
-    assert "make figures" in made.gallery()
-    assert made.pictures() == {}
-    for name in ("key_graph", "gamma"):
-        (tmp_path / f"{name}.png").write_bytes(b"picture")
-    (tmp_path / "gamma.txt").write_text("Error bars: 95%, n = 12 <events>.\n")
-    (tmp_path / "SUMMARY.md").write_text("# Summary\n\n## Claims\n\n| claim | here |\n| --- | --- |\n| a | b |\n")
-    page = made.gallery()
-    assert page.index("## Gamma") < page.index("n = 12 &lt;events>") < page.index("## Key graph")
-    assert "![Key graph](gallery/key_graph.png)" in page
-    assert page.count("No caption lies beside this figure") == 1
-    assert "### Claims" in page
-    assert "| a | b |" in page
-    assert made.pictures()["gallery/gamma.png"] == tmp_path / "gamma.png"
+def test_the_gallery_shows_what_was_drawn(tool, tmp_path):
+    from PIL import Image
+
+    make = tool("gallery").gallery
+    with pytest.raises(DataError, match="make figures"):
+        make(tmp_path, tmp_path)
+    for name, width in (("key_graph", 1004), ("gamma", 2125)):
+        Image.new("RGB", (width, 80), "white").save(tmp_path / f"{name}.png")
+        (tmp_path / f"{name}.txt").write_text("About.\nError bars: 95% <b>.\nn: late_letter: n = 12\n")
+    (tmp_path / "SUMMARY.md").write_text("# What came out\n\n## Claim\n\n| data | agrees |\n| --- | --- |\n| a | b |\n")
+    files = make(tmp_path, tmp_path)
+    assert sorted(files) == ["gallery.md", "gallery/gamma.png", "gallery/key_graph.png"]
+    page = files["gallery.md"].decode()
+    assert page.index("## Key graph") < page.index("## Gamma")  # in the order of `FIGURES`
+    assert '![Key graph](gallery/key_graph.png){ width="401" }\n\nAbout.\n\n- Error bars: 95% \\<b>.\n' in page
+    assert "![Gamma](gallery/gamma.png)\n" in page and "- n: late\\_letter: n = 12" in page
+    assert "## What came out" in page and "### Claim" in page and "| a | b |" in page
+
+
+def test_the_gallery_in_the_repository_has_every_figure_and_is_small(made):
+    from emcog.reproduce import FIGURES
+
+    docs = made.ROOT / "docs"
+    page = (docs / "gallery.md").read_text(encoding="utf-8")
+    sizes = [(docs / "gallery" / f"{name}.png").stat().st_size for name in FIGURES]
+    assert [name for name in FIGURES if f"(gallery/{name}.png)" not in page] == []
+    assert sum(sizes) < 1_500_000
+    assert "## What came out" in page
 
 
 def test_every_command_and_option_is_on_the_page(made):

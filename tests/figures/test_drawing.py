@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emcog.reproduce import FIGURES, report_table, write_report
+from emcog.errors import DataError
+from emcog.reproduce import FIGURES, load_script, report_table, write_report
 from emcog.reproduce.running import draw
 from emcog.viz.panels import LOOKS, between, caption, page, word_ticks
 
@@ -34,6 +35,13 @@ def test_a_figure_is_whole_and_the_same_twice(name, tmp_path, monkeypatch):
     grey = np.asarray(image.convert("L"))
     edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     assert (edge == 255).all()  # nothing hangs over
+
+
+@pytest.mark.parametrize("name", ["overview", "key_graph"])
+def test_without_keys_there_is_no_graph_to_draw(name):
+    report = made_up("story")
+    with pytest.raises(DataError, match="rotary positions"):
+        load_script("figures", name).draw(report[~report["metric"].isin(["similarity", "block"])])
 
 
 def test_methods_are_told_apart_without_colour():

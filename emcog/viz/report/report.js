@@ -14,7 +14,9 @@ function setWord(word, show = true) {
 function tellWord() {
   const told = facts(state.word), place = `word ${count(state.word + 1)} of ${count(wordCount)}`;
   here.replaceChildren(make("b", "", data.words[state.word]), ` ${place}`);
-  for (const [label, value, kind] of told) here.append(make("span", kind, ` · ${label} ${value}`));
+  // The other signals come last: on a narrow screen they are what is cut off.
+  const inOrder = [...told].sort((a, b) => (a[2] === "other") - (b[2] === "other"));
+  for (const [label, value, kind] of inOrder) here.append(make("span", kind, ` · ${label} ${value}`));
   timeline.setAttribute("aria-valuenow", state.word + 1);
   timeline.setAttribute("aria-valuetext", [data.words[state.word], place, ...told.map(([a, b]) => `${a} ${b}`)].join(", "));
 }
