@@ -1,10 +1,10 @@
 """Short trials of the settings that the embedded LM is trained with, on one seed and the same tokens.
 
-    python analyses/training_trials.py TEXT... --heldout HELDOUT.txt.xz [--tokens 200000] [--out FOLDER]
+    python analyses/training_trials.py TEXT... --heldout HELDOUT.txt.xz [--tokens 200000] [--out FOLDER] [--write]
 
 Each trial trains from scratch, through the whole rise and fall of the learning rate, on rows of 256 tokens, and is
 scored by bits per character on the beginnings of held-out books. Writes report.csv to results/training_trials; trials
-that are in it already are not made again.
+that are in it already are not made again. With --write the table goes into docs/embedded-lm.md.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from emcog.lm.training.command import train_lm
 from emcog.lm.training.corpus import read_documents
 from emcog.lm.training.evaluate import bits_per_character
 from emcog.lm.training.loop import TrainSettings
+from emcog.pages import docs_page, fill, markdown_table, measured_on
 
 HELDOUT_CHARACTERS = 5_000
 CHOSEN = TrainSettings()
@@ -78,9 +79,13 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("results/training_trials"))
+    parser.add_argument("--write", action="store_true", help="put the table into docs/embedded-lm.md")
     arguments = parser.parse_args()
     table = run(arguments.texts, arguments.heldout, arguments.tokens, arguments.out, arguments.seed)
     print(table.to_string(index=False))
+    if arguments.write:
+        shown = table.astype({"matrix_lr": str, "other_lr": str})
+        fill(docs_page("embedded-lm.md"), "trials", f"{markdown_table(shown)}\n\n{measured_on()}")
 
 
 if __name__ == "__main__":
