@@ -18,11 +18,11 @@ OLDEST_TESTS := tests/lm tests/segmentation tests/cli
 STORY := datasets/demo/late_letter.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help setup demo figures test lint format unit oldest docs tutorial wheel clean
+.PHONY: help setup demo figures test lint format unit oldest campaign docs tutorial wheel clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo "also: make figures | setup | lint | format | unit | oldest | docs | tutorial | wheel | clean"
+	@echo "also: make figures | setup | lint | format | unit | oldest | campaign | docs | tutorial | wheel | clean"
 
 setup: $(READY)
 
@@ -72,6 +72,15 @@ oldest: $(OLDEST_READY)
 		found = [f"{m.__name__}=={m.__version__}" for m in (pandas, transformers)]; \
 		print("with", *found); assert set(found) <= set(pins), "the oldest versions are not in front"'
 	$(BIN)/pytest $(OLDEST_TESTS)
+
+# What is too slow for every test: 200 kills, thousands of spoiled files, every command in every bad environment, two
+# workers against one. Hours on a quiet machine; the counts are written into docs/robustness.md and docs/batch.md.
+# Coverage-guided fuzzing takes part where atheris installs.
+campaign: $(READY)
+	-@$(PIP) install --quiet atheris==3.0.0
+	$(BIN)/python analyses/kill_tests.py --write
+	$(BIN)/python analyses/fuzz_tests.py --write
+	$(BIN)/python analyses/batch_throughput.py --write
 
 # The documentation, in site/: pages that open in a browser as they lie there. (The variable silences an advertisement.)
 docs: export NO_MKDOCS_2_WARNING := 1

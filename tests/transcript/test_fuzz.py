@@ -1,14 +1,18 @@
 """Whatever bytes a reader gets: a transcript with words, or one line that says what is wrong."""
 
 import hashlib
+import os
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from emcog.errors import EmcogError
 from emcog.transcript import FORMATS
 
+FUZZ = settings(deadline=None, suppress_health_check=list(HealthCheck), **(
+    {"max_examples": int(os.environ["EMCOG_FUZZ"])} if "EMCOG_FUZZ" in os.environ else {}
+))  # fmt: skip
 PARTS = [
     *(
         "\n",
@@ -40,9 +44,10 @@ PARTS = [
 FRAGMENTS = st.lists(st.sampled_from(PARTS), max_size=25).map(lambda parts: "".join(parts).encode())
 
 
-def settle(read, content, name, **options):
+def settle(read, limited, content, name, **options):
     try:
-        transcript = read(content, name, **options)
+        with limited("transcripts"):
+            transcript = read(content, name, **options)
     except EmcogError as error:
         assert str(error).strip()
         assert len(str(error).splitlines()) == 1
@@ -55,6 +60,7 @@ def settle(read, content, name, **options):
 
 
 @pytest.mark.parametrize("name", FORMATS)
+@FUZZ
 @given(content=st.one_of(st.binary(max_size=200), FRAGMENTS))
 @example(content=b"[" * 100_000)
 @example(content=b'{"segments":' * 5_000)
@@ -64,20 +70,22 @@ def settle(read, content, name, **options):
 @example(content=b'File type = "ooTextFile"\nObject class = "TextGrid"\n0 1 <exists> 1e999')
 @example(content=b"\xef\xbb\xbf")
 @example(content=b"\xff\xfe\x00")
-def test_every_reader_settles(read, name, content):
+def test_every_reader_settles(read, limited, name, content):
     if name == "markdown" and content[:1000] == b"[" * 1000:
         content = content[:2000]  # its parser takes quadratic time for open brackets
-    settle(read, content, "story.bin", format=name)
+    settle(read, limited, content, "story.bin", format=name)
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".srt", ".vtt", ".TextGrid", ".csv", ".tsv", ".json", ".md", ""])
+@FUZZ
 @given(content=st.one_of(st.binary(max_size=200), FRAGMENTS))
-def test_every_name_settles(read, suffix, content):
-    settle(read, content, f"fuzz{suffix}")
+def test_every_name_settles(read, limited, suffix, content):
+    settle(read, limited, content, f"fuzz{suffix}")
 
 
 @pytest.mark.parametrize("encoding", ["utf-7", "utf-16", "latin-1", "utf-8-sig", "idna", "punycode", "hex", "no such"])
+@FUZZ
 @given(content=st.binary(max_size=60))
 @example(content=b"+2AA- a")
-def test_every_encoding_settles(read, encoding, content):
-    settle(read, content, "fuzz.txt", encoding=encoding)
+def test_every_encoding_settles(read, limited, encoding, content):
+    settle(read, limited, content, "fuzz.txt", encoding=encoding)
