@@ -18,7 +18,7 @@ from emcog.files import write_files
 from emcog.reproduce import FIGURES
 
 DOCS = Path(__file__).resolve().parents[1]
-SMALLER, COLOURS = 2, 64
+SMALLER, COLOURS = 2, 256
 NARROW_PX = 600  # of a small copy: a figure of one column, which is not to fill the page
 INTRODUCTION = """# Gallery
 

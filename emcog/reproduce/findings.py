@@ -71,8 +71,9 @@ def distance(report: pd.DataFrame) -> Iterator[Finding]:
         surprise = by.loc[[m for m in ("S", "SM", "SC") if m in by.index], "estimate"]
         best, fixed = by.loc[surprise.idxmin()], by.loc["F"]
         said = (
-            f"Wasserstein distance as a share of the story: {surprise.idxmin()} {best['estimate']:.3f}, "
-            f"p {_p(best['p'])} against chance; F {fixed['estimate']:.3f}, p {_p(fixed['p'])}"
+            f"Wasserstein distance as a share of the story: {surprise.idxmin()} {best['estimate']:.3f} "
+            f"(chance {best['null_mean']:.3f}, p {_p(best['p'])}), F {fixed['estimate']:.3f} "
+            f"(chance {fixed['null_mean']:.3f}, p {_p(fixed['p'])})"
         )
         decided = min(best["p"], fixed["p"]) < LEVEL
         agrees = bool(best["estimate"] < fixed["estimate"]) if decided else None

@@ -105,9 +105,9 @@ def recall_curves(rng):
 
 
 def passkey(rng):
-    for method, length, depth in product(MEMORIES, (900.0, 2048.0), (0.2, 0.5, 0.8)):
+    for method, length, depth in product(MEMORIES, (900.0, 2048.0), (0.2, 0.5, 0.8, None)):
         if method != "full attention" or length < 1000:
-            yield share(depth) | {"metric": "correct", "method": method, "length": length, "depth": depth}
+            yield share(depth or 0.5) | {"metric": "correct", "method": method, "length": length, "depth": depth}
 
 
 def recall_tasks(rng):

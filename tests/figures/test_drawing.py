@@ -8,11 +8,12 @@ import pytest
 from PIL import Image
 
 from emcog.errors import DataError
-from emcog.reproduce import FIGURES, load_script, report_table, write_report
+from emcog.reproduce import FIGURES, load_script, report_table, summary_page, write_report
+from emcog.reproduce.claims import CLAIMS
 from emcog.reproduce.running import draw
 from emcog.viz.panels import LOOKS, between, caption, page, word_ticks
 
-from .made_up import made_up
+from .made_up import MADE, made_up
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -35,6 +36,18 @@ def test_a_figure_is_whole_and_the_same_twice(name, tmp_path, monkeypatch):
     grey = np.asarray(image.convert("L"))
     edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     assert (edge == 255).all()  # nothing hangs over
+
+
+def test_every_claim_is_read_off_its_report(tmp_path):
+    for name in MADE:
+        write_report(tmp_path / name, made_up(name))
+    page = summary_page(tmp_path)
+    for claims in CLAIMS.values():
+        for claim in claims:
+            section = page.split(f"## {claim.text}\n")[1].split("\n## ")[0]
+            assert f"({claim.source})" in section and claim.rule in section
+            assert "| data | what came out | 95% interval | agrees |" in section, claim.text
+            assert section.rstrip().endswith(("| yes |", "| no |", "| open |"))
 
 
 @pytest.mark.parametrize("name", ["overview", "key_graph"])
