@@ -76,6 +76,14 @@ class Rotation:
         stop = start + states.shape[-2]
         return self._rotate(states, self.cos[:, start:stop], self.sin[:, start:stop])
 
+    def both(self, queries: torch.Tensor, keys: torch.Tensor, start: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rotate queries and keys of the same tokens, at positions start, start + 1, ..."""
+        stop = start + keys.shape[-2]
+        cos, sin = self.cos[:, start:stop], self.sin[:, start:stop]
+        if cos.shape[-1] != keys.shape[-1]:
+            return self._rotate(queries, cos, sin), self._rotate(keys, cos, sin)
+        return self._apply(queries, keys, cos, sin)
+
     def far(self, keys: torch.Tensor) -> torch.Tensor:
         """Rotate `keys` (batch, heads, n, head_dim) so that raw queries see them all `context` tokens away."""
         shape = (1, keys.shape[-2], self.cos.shape[-1])

@@ -9,13 +9,14 @@ from torch import nn
 
 from emcog.lm.rotary import Rotation
 from emcog.lm.window import attend, merge_far, merge_parts
+from emcog.memory.local import Window
 
 BLOCK = 128
 """Queries attended at once: blocks narrower than the window keep the masked-out part of the products small."""
 OPEN = 16
 """Keys that all queries see which go along with those that only some see."""
 SAMPLE = 16
-"""Of a chunk's queries every so-manieth is asked which tokens it attends to; all of them in the reference mode."""
+"""Every so-manieth token of a text is asked which tokens it attends to; all of them in the reference mode."""
 
 
 class Remembered(Protocol):
@@ -30,6 +31,13 @@ class Host(Protocol):
 
     leaving: bool
     sample: int
+
+    @property
+    def seen(self) -> int:
+        """Tokens read before this chunk."""
+
+    def window(self, layer: int) -> Window:
+        """The local window of a layer."""
 
     def holds(self, layer: int) -> bool:
         """Whether a layer has a memory."""
@@ -51,9 +59,8 @@ class MemoryAttention:
 
     Parameters
     ----------
-    host : holds the memory. leaving: whether
-        tokens that leave the window of the chunk's later queries stay in sight of these. sample: one in so many
-        queries is asked what it attends to.
+    host : holds the memory. leaving: whether tokens that leave the window of the chunk's later queries stay in sight
+        of these. sample: one in so many tokens is asked what it attends to.
     n_local : tokens of the window.
     rotation : of the first device, prepared for the far distance; other devices get copies.
     """
@@ -68,27 +75,29 @@ class MemoryAttention:
         attention_mask: torch.Tensor | None = None, scaling: float | None = None, dropout: float = 0.0,
         sliding_window: int | None = None, softcap: float | None = None, **kwargs: object,
     ) -> tuple[torch.Tensor, None]:  # fmt: skip
-        """Attention of a chunk's raw queries (1, heads, n, size) on the raw keys that the cache returned."""
+        """Attention of a chunk's raw queries (1, heads, n, size) on its own raw keys and all that it has in sight."""
         layer, n = int(module.layer_idx), query.shape[2]
-        past = key.shape[2] - n
         scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
         turn = self._rotation(query.device) if getattr(module, "use_rope", True) else None
-        q, k = (turn(query, past), turn(key, 0)) if turn else (query, key)
+        q, k, raw, value = self.host.window(layer).push(query, key, value, turn)
+        past = k.shape[2] - n
         if not self.host.holds(layer):
             part = self._local(q, k, value, sliding_window or self.n_local, scaling, softcap)
             return part.out.transpose(1, 2), None
 
         def mean_query() -> torch.Tensor:
-            mean = query.float().mean(2, keepdim=True).to(query.dtype)
+            mean = query if n == 1 else query.float().mean(2, keepdim=True).to(query.dtype)
             return (turn.from_afar(mean) if turn else mean)[0, :, 0]
 
         remembered = self.host.recall(layer, mean_query, n)
         part = self._local(q, k, value, self.n_local, scaling, softcap)
         leaving = max(0, past + n - self.n_local) if self.host.leaving else 0
         if remembered is not None or leaving:
-            leave = (key[:, :, :leaving], value[:, :, :leaving])
+            leave = (raw[:, :, :leaving], value[:, :, :leaving])
             part = self._far(part, query, remembered, leave, past - self.n_local, turn, scaling, softcap)
-        self.host.note(layer, self._received(q, k, part.lse, scaling, softcap))
+        asked = range(-self.host.seen % self.host.sample, n, self.host.sample)
+        if asked:
+            self.host.note(layer, self._received(asked, q, k, part.lse, scaling, softcap))
         return part.out.transpose(1, 2), None
 
     def _local(
@@ -120,7 +129,10 @@ class MemoryAttention:
         tail: tuple[torch.Tensor, torch.Tensor] | None = None
         if remembered is not None:
             far_key, far_value = remembered.get()
-            far_key = turn.far(far_key) if turn else far_key
+            if turn and not key.shape[2] and query.shape[1] * query.shape[2] < far_key.shape[1] * far_key.shape[2]:
+                query = turn.from_afar(query)  # the queries turn, or the keys: whichever are fewer
+            elif turn:
+                far_key = turn.far(far_key)
             # What leaves is masked row by row; a few keys that all queries see keep each of its rows from being empty.
             cut = max(0, far_key.shape[2] - OPEN) if key.shape[2] else far_key.shape[2]
             if cut:
@@ -148,12 +160,11 @@ class MemoryAttention:
         return _Part(torch.cat(outs, 2), torch.cat(lses, 2))
 
     def _received(
-        self, q: torch.Tensor, k: torch.Tensor, lse: torch.Tensor, scaling: float, softcap: float | None
+        self, asked: range, q: torch.Tensor, k: torch.Tensor, lse: torch.Tensor, scaling: float, softcap: float | None
     ) -> torch.Tensor:
-        """Sum over the chunk's queries (a sample of them) of the probability that each local key got."""
-        n, past, heads, kv_heads = q.shape[2], k.shape[2] - q.shape[2], q.shape[1], k.shape[1]
-        step = self.host.sample if n >= self.host.sample else 1
-        rows = torch.arange(0, n, step, device=q.device)
+        """Sum over some of the chunk's queries of the probability that each local key got, (heads, past + n)."""
+        past, heads, kv_heads = k.shape[2] - q.shape[2], q.shape[1], k.shape[1]
+        rows = torch.arange(asked.start, asked.stop, asked.step, device=q.device)
         total = torch.zeros(heads, k.shape[2], device=q.device)
         for start in range(0, len(rows), BLOCK):
             some = rows[start : start + BLOCK]
@@ -162,9 +173,10 @@ class MemoryAttention:
             if softcap is not None:
                 scores = scores.div_(softcap).tanh_().mul_(softcap)
             scores = scores.view(heads, len(some), -1)
-            scores = scores.sub_(lse[0][:, some, None].float()).add_(self._band_rows(some, past, k.shape[2], q))
+            mask = self._band_rows(some, asked[start : start + BLOCK], past, k.shape[2], q)
+            scores = scores.sub_(lse[0][:, some, None].float()).add_(mask)
             total += scores.exp_().sum(1)
-        return total * step
+        return total
 
     def _band(self, n: int, n_keys: int, window: int, like: torch.Tensor, kv_heads: int) -> torch.Tensor:
         def make() -> torch.Tensor:
@@ -173,15 +185,17 @@ class MemoryAttention:
 
         return self._mask((n, n_keys, window), make, like, kv_heads)
 
-    def _band_rows(self, rows: torch.Tensor, past: int, n_keys: int, like: torch.Tensor) -> torch.Tensor:
+    def _band_rows(
+        self, rows: torch.Tensor, asked: range, past: int, n_keys: int, like: torch.Tensor
+    ) -> torch.Tensor:
         """The band's mask for some rows, float32 (len(rows), n_keys)."""
-        name = ("rows", len(rows), int(rows[0]), int(rows[-1]), past, n_keys, like.device)
+        name = ("rows", asked, past, n_keys, like.device)
         found = self._masks.get(name)
         if found is None:
             distance = (past + rows)[:, None] - torch.arange(n_keys, device=like.device)[None]
             hidden = (distance < 0) | (distance >= self.n_local)
             found = torch.zeros(hidden.shape, device=like.device).masked_fill_(hidden, -torch.inf)
-            self._masks[name] = found
+            self._keep(name, found)
         return found
 
     def _stairs(
@@ -204,10 +218,13 @@ class MemoryAttention:
             seen = make().to(like.device)
             found = torch.zeros(seen.shape, dtype=like.dtype, device=like.device).masked_fill_(~seen, -torch.inf)
             found = found.repeat(like.shape[1] // kv_heads, 1)
-            if len(self._masks) >= 32:
-                self._masks.clear()
-            self._masks[name] = found
+            self._keep(name, found)
         return found
+
+    def _keep(self, name: tuple, mask: torch.Tensor) -> None:
+        if len(self._masks) >= 32:
+            self._masks.clear()
+        self._masks[name] = mask
 
     def _rotation(self, device: torch.device) -> Rotation:
         if device not in self._rotations:

@@ -1,13 +1,107 @@
-"""The local window's keys and values, un-rotated: what every query sees at true distances."""
+"""The local window's keys and values: what every query sees at true distances."""
 
+import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from transformers import Cache
 
 from emcog.errors import ModelError
-from emcog.lm.window import Pair
+from emcog.lm.rotary import Rotation
+
+ROOM = 4
+"""Chunks that a window's buffers have room for behind the window: then it moves to the front, rotated anew."""
+
+
+class Near(NamedTuple):
+    """A chunk's queries, rotated, and the window's keys and values with the chunk's own behind them.
+
+    query (1, heads, n, size); key (rotated), raw, value (1, kv_heads, past + n, size).
+    """
+
+    query: torch.Tensor
+    key: torch.Tensor
+    raw: torch.Tensor
+    value: torch.Tensor
+
+
+class Window:
+    """One layer's last tokens, in buffers that a chunk is written behind: nothing is copied or rotated twice.
+
+    A key's place in the buffer is the position that it is rotated at, so positions stay bounded.
+
+    Parameters
+    ----------
+    reach : tokens that a query sees, itself among them. room : tokens that fit behind the window.
+
+    Attributes
+    ----------
+    start, stop : the window's places in the buffers, half-open; at most reach - 1.
+    """
+
+    def __init__(self, reach: int, room: int):
+        self.reach, self.room = reach, room
+        self.start = self.stop = 0
+        self._raw, self._key, self._value = (torch.empty(0) for _ in range(3))
+        self._turned = True  # the rotated keys are there
+        self._shared = False  # a fork looks at the same buffers
+
+    @property
+    def pair(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Raw keys and values of the window, (1, kv_heads, stop - start, size)."""
+        return self._raw[:, :, self.start : self.stop], self._value[:, :, self.start : self.stop]
+
+    def push(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, turn: Rotation | None) -> Near:
+        """Write a chunk's raw keys and values behind the window, which is as it was until `commit`.
+
+        turn : rotates queries and keys; None for layers without positions.
+        """
+        n = key.shape[2]
+        self._make_room(key, value)
+        if not self._turned:
+            raw = self._raw[:, :, self.start : self.stop]
+            self._key[:, :, self.start : self.stop] = turn(raw, self.start) if turn else raw
+            self._turned = True
+        end = self.stop + n
+        new = slice(self.stop, end)
+        self._raw[:, :, new], self._value[:, :, new] = key, value
+        query, self._key[:, :, new] = turn.both(query, key, self.stop) if turn else (query, key)
+        return Near(query, *(x[:, :, self.start : end] for x in (self._key, self._raw, self._value)))
+
+    def _make_room(self, key: torch.Tensor, value: torch.Tensor) -> None:
+        end, capacity = self.stop + key.shape[2], self._raw.shape[2] if self._raw.dim() == 4 else 0
+        if end <= capacity and not self._shared:
+            return
+        old = (self._raw, self._key, self._value)
+        held, moves = slice(self.start, self.stop), capacity > 0 and end > capacity
+        capacity = max(capacity, self.reach - 1 + max(self.room, key.shape[2]))
+        self._raw, self._key = (key.new_empty(*key.shape[:2], capacity, key.shape[3]) for _ in range(2))
+        self._value = value.new_empty(*value.shape[:2], capacity, value.shape[3])
+        begin = 0 if moves else self.start
+        if count := self.stop - self.start:
+            for before, after in zip(old, (self._raw, self._key, self._value), strict=True):
+                after[:, :, begin : begin + count] = before[:, :, held]
+        self.start, self.stop = begin, begin + count
+        self._turned, self._shared = self._turned and not moves, False
+
+    def commit(self, n: int) -> None:
+        """The chunk of n tokens that was pushed last is read: it belongs to the window."""
+        self.stop += n
+        self.start = max(self.start, self.stop - self.reach + 1)
+
+    def fill(self, key: torch.Tensor, value: torch.Tensor, start: int) -> None:
+        """Put raw keys and values back as they were saved, at the place where they lay."""
+        self.start = self.stop = start
+        self._make_room(key, value)
+        self.stop = start + key.shape[2]
+        self._raw[:, :, start : self.stop], self._value[:, :, start : self.stop] = key, value
+        self._turned = False
+
+    def fork(self) -> "Window":
+        """An independent window; its buffers are shared until one of the two is written to."""
+        self._shared = True
+        return copy.copy(self)
 
 
 class LocalCache(Cache):
@@ -16,52 +110,53 @@ class LocalCache(Cache):
     Parameters
     ----------
     reach : tokens that a query of each layer sees, itself among them.
+    chunk : the longest chunk that will be read.
 
     Attributes
     ----------
-    seen : tokens read. local : per layer, keys and values of the last reach - 1 of them.
-    fresh : per layer, keys and values of the chunk that is being read.
+    seen : tokens read. windows : of every layer.
+    fresh : per layer, raw keys and values of the chunk that is being read.
     """
 
-    def __init__(self, reach: Mapping[int, int]):
+    def __init__(self, reach: Mapping[int, int], chunk: int):
         super().__init__(layers=[])
-        self.reach = dict(reach)
         self.seen = self.base = 0
-        self.local: dict[int, Pair] = {}
-        self.fresh: dict[int, Pair] = {}
-        self._joined: dict[int, Pair] = {}
+        self.windows = {layer: Window(far, ROOM * chunk) for layer, far in reach.items()}
+        self.fresh: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    @property
+    def places(self) -> int:
+        """Positions that a window ever uses."""
+        return max(window.reach - 1 + window.room for window in self.windows.values())
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Take in a chunk's keys and values of one layer; returns those of the window with the chunk behind them."""
+        """Take in a chunk's keys and values of one layer, and hand them on: the attention function adds the window."""
         if key_states.shape[0] != 1:
             raise ModelError(
                 f"a memory reads one text at a time, got {key_states.shape[0]} at once: "
                 "generate without beams and with one sequence; for more, use one fork() each"
             )
-        new = (key_states, value_states)
-        old = self.local.get(layer_idx)
-        joined = new if old is None else tuple(torch.cat(pair, dim=2) for pair in zip(old, new, strict=True))
-        self.fresh[layer_idx], self._joined[layer_idx] = new, joined
-        return joined[0], joined[1]
+        self.fresh[layer_idx] = (key_states, value_states)
+        return key_states, value_states
 
     def commit(self, n: int) -> None:
         """The chunk of n tokens was read by all layers."""
-        for layer, pair in self._joined.items():
-            keep = self.reach[layer] - 1
-            self.local[layer] = tuple(x[:, :, max(0, x.shape[2] - keep) :] for x in pair)
+        for layer in self.fresh:
+            self.windows[layer].commit(n)
         self.seen += n
         self.rollback()
 
     def rollback(self) -> None:
         """Forget the chunk that is being read."""
-        self.fresh, self._joined = {}, {}
+        self.fresh = {}
 
     def fork(self) -> "LocalCache":
-        """An independent cache with the same content; tensors are shared, as none is ever written to."""
-        twin = LocalCache(self.reach)
-        twin.seen, twin.base, twin.local = self.seen, self.base, dict(self.local)
+        """An independent cache with the same content."""
+        twin = LocalCache({}, 0)
+        twin.seen, twin.base = self.seen, self.base
+        twin.windows = {layer: window.fork() for layer, window in self.windows.items()}
         return twin
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
@@ -70,7 +165,7 @@ class LocalCache(Cache):
 
     def get_mask_sizes(self, query_length: int, layer_idx: int = 0) -> tuple[int, int]:
         """Keys given to the attention function, and the position of the first (no mask is made from it)."""
-        return min(self.seen, self.reach[layer_idx] - 1) + query_length, 0
+        return query_length, 0
 
     def crop(self, max_length: int) -> None:
         """A memory does not forget what it has read."""

@@ -17,7 +17,7 @@ from emcog.memory.config import MemoryConfig
 from emcog.memory.forming import Former, PaperFormer, ReferenceFormer
 from emcog.memory.growing import Growing
 from emcog.memory.layout import find_layers
-from emcog.memory.local import LocalCache
+from emcog.memory.local import LocalCache, Window
 from emcog.memory.log import MemoryLog
 from emcog.memory.recalling import RECALL, LayerMemory, Scene
 
@@ -48,7 +48,8 @@ class Reader:
         self.far = self.n_local - 1 if self.reference else self.n_local
         self.leaving = not self.reference
         self.sample = 1 if self.reference else SAMPLE
-        self.cache = LocalCache({number: layer.reach(self.n_local) for number, layer in self.layout.items()})
+        reach = {number: layer.reach(self.n_local) for number, layer in self.layout.items()}
+        self.cache = LocalCache(reach, int(config.chunk or 1))
         shapes = {number: layer.shape for number, layer in self.layout.items() if layer.own_window is None}
         self.log = MemoryLog(shapes, config)
         self.layers = {n: LayerMemory(n, self.layout[n], self.log.layers[n], config) for n in shapes}
@@ -68,8 +69,7 @@ class Reader:
         self._received: dict[int, torch.Tensor] = {}
 
     def _make_rotation(self) -> Rotation:
-        longest = max(self.cache.reach.values())
-        length = longest + int(self.config.chunk or 1)
+        length = max(self.cache.places, self.far + 1)
         return Rotation(self.lm.model.get_decoder(), length, self.far, self.lm.device, computing_dtype(self.lm.model))
 
     @property
@@ -194,6 +194,10 @@ class Reader:
             log_p = rows.softmax(-1).log() if self.reference else rows.log_softmax(-1)
             found.append(-log_p.gather(-1, wanted)[:, 0])
         return torch.cat(found).double().cpu().numpy() * BITS if found else np.empty(0)
+
+    def window(self, layer: int) -> Window:
+        """The local window of a layer; see `attention.Host`."""
+        return self.cache.windows[layer]
 
     def holds(self, layer: int) -> bool:
         """Whether a layer has a memory; see `attention.Host`."""

@@ -32,7 +32,7 @@ from emcog.memory.tiers import FileTier
 if TYPE_CHECKING:
     from emcog.memory.episodic import EpisodicLM
 
-FORMAT, FORMAT_VERSION = "emcog memory", 1
+FORMAT, FORMAT_VERSION = "emcog memory", 2
 MANIFEST, LOCK = "memory.json", "memory.lock"
 SEGMENT = 2**24
 """Bytes under one checksum."""
@@ -94,7 +94,7 @@ def load_memory(memory: "EpisodicLM", folder: str | os.PathLike[str], lm: LM) ->
         memory.reader.log.on_files(folder, {name: entry["rows"] for name, entry in manifest["files"].items()})
     else:
         _copy_rows(memory, folder)
-    restore_local(memory)
+    restore_local(memory, manifest["plain"])
 
 
 @tells_damage(0)

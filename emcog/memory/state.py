@@ -36,10 +36,11 @@ def get_state(memory: "EpisodicLM") -> tuple[dict[str, torch.Tensor], dict[str, 
             tensors["refiner"] = rows
     if reader.carried is not None:
         tensors["carried"] = reader.carried
-    for number, pair in reader.cache.local.items():
+    plain["windows"] = {str(number): window.start for number, window in reader.cache.windows.items()}
+    for number, window in reader.cache.windows.items():
         # Those of full layers are in the log, unless it holds them in 8 bits.
-        if number not in reader.layers or reader.config.storage == "8bit":
-            tensors[f"local.{number}.key"], tensors[f"local.{number}.value"] = pair
+        if reader.seen and (number not in reader.layers or reader.config.storage == "8bit"):
+            tensors[f"local.{number}.key"], tensors[f"local.{number}.value"] = window.pair
     for number, layer in reader.layers.items():
         tensors[f"received.{number}"] = layer.received
         plain["layers"][str(number)] = {
@@ -88,18 +89,19 @@ def put_state(
             layer.index.add(vectors.to(device))
     for number, one in reader.layout.items():
         if f"local.{number}.key" in tensors:
-            reader.cache.local[number] = _pair(tensors, f"local.{number}", one.shape.device)
+            pair = _pair(tensors, f"local.{number}", one.shape.device)
+            reader.cache.windows[number].fill(*pair, plain["windows"][str(number)])
 
 
-def restore_local(memory: "EpisodicLM") -> None:
+def restore_local(memory: "EpisodicLM", plain: dict[str, Any]) -> None:
     """Fill the local window from the log, which holds the same numbers."""
     reader = memory.reader
     if reader.config.storage == "8bit" or not reader.seen:
         return
     low = max(0, reader.seen - reader.n_local + 1)
     for number, layer in reader.layers.items():
-        key, value = layer.log.fetch(np.arange(low, reader.seen)).get()
-        reader.cache.local[number] = (key.contiguous(), value.contiguous())
+        pair = layer.log.fetch(np.arange(low, reader.seen)).get()
+        reader.cache.windows[number].fill(*pair, plain["windows"][str(number)])
 
 
 def _pair(tensors: dict[str, torch.Tensor], name: str, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

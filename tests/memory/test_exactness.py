@@ -97,7 +97,7 @@ def test_own_windows_hold_no_memory(make_model):
     kind, config = ARCHITECTURES["gemma2"]
     memory = EpisodicLM(make_model(kind, **config), MemoryConfig(n_local=32, n_mem=16))
     assert sorted(memory.reader.layers) == [1, 3]
-    assert memory.reader.cache.reach == {0: 16, 1: 32, 2: 16, 3: 32}
+    assert {number: w.reach for number, w in memory.reader.cache.windows.items()} == {0: 16, 1: 32, 2: 16, 3: 32}
 
 
 def test_a_model_that_cannot_be_served_says_why(make_model):
