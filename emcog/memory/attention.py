@@ -60,7 +60,7 @@ class MemoryAttention:
     Parameters
     ----------
     host : holds the memory. leaving: whether tokens that leave the window of the chunk's later queries stay in sight
-        of these. sample: one in so many tokens is asked what it attends to.
+        of these. sample: one in so many tokens is asked what it attends to; 0: none.
     n_local : tokens of the window.
     rotation : of the first device, prepared for the far distance; other devices get copies.
     """
@@ -95,8 +95,8 @@ class MemoryAttention:
         if remembered is not None or leaving:
             leave = (raw[:, :, :leaving], value[:, :, :leaving])
             part = self._far(part, query, remembered, leave, past - self.n_local, turn, scaling, softcap)
-        asked = range(-self.host.seen % self.host.sample, n, self.host.sample)
-        if asked:
+        step = self.host.sample
+        if step and (asked := range(-self.host.seen % step, n, step)):
             self.host.note(layer, self._received(asked, q, k, part.lse, scaling, softcap))
         return part.out.transpose(1, 2), None
 

@@ -3,6 +3,7 @@
 All arrays; no loop over events. Events are numbered in order of time; sizes are in tokens.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -25,28 +26,29 @@ class Choice(NamedTuple):
 
 def best_events(scores: torch.Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The `count` best events, best first, of equal ones the earlier first, and their scores."""
+    if scores.device.type != "cpu":  # one copy over, which waits for the device once
+        values, places = torch.sort(scores, descending=True, stable=True)
+        both = torch.stack([values[:count].double(), places[:count].double()]).cpu().numpy()
+        return both[1].astype(np.int64), both[0]
     if count < len(scores):
-        # Only those that can play a part come over to the CPU.
         least = scores.topk(count, sorted=False).values.min()
         places = torch.nonzero(scores >= least)[:, 0]
-        values = scores[places].double().cpu().numpy()
-        found = places.cpu().numpy()
+        values, found = scores[places].double().numpy(), places.numpy()
     else:
-        values, found = scores.double().cpu().numpy(), np.arange(len(scores))
+        values, found = scores.double().numpy(), np.arange(len(scores))
     order = np.argsort(-values, kind="stable")[:count]
     return found[order], values[order]
 
 
 def rank_events(
-    policy: str, scores: torch.Tensor | None, n_events: int, count: int, seed: tuple[int, int]
+    policy: str, scores: Callable[[], torch.Tensor], n_events: int, count: int, seed: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """The first `count` of `n_events` events as a policy ranks them, and their scores.
 
-    seed : (step, layer), for "random".
+    scores : gives those of all events, for "similarity". seed : (step, layer), for "random".
     """
     if policy == "similarity":
-        assert scores is not None
-        return best_events(scores, min(count, n_events))
+        return best_events(scores(), min(count, n_events))
     if policy == "recency":
         found = np.arange(n_events - 1, max(-1, n_events - 1 - count), -1)
     elif policy == "random":
@@ -78,10 +80,10 @@ def choose(
     if not share:
         return Choice(chosen, scores[:similar], similar, buffer)
     around = np.stack([chosen + 1, chosen - 1], axis=1).ravel()
-    around = around[(around >= 0) & (around < len(sizes))]
-    queue = np.concatenate([around, buffer])
-    queue = queue[np.sort(np.unique(queue, return_index=True)[1])]
-    queue = queue[~np.isin(queue, chosen)]
+    queue = np.concatenate([around[(around >= 0) & (around < len(sizes))], buffer])
+    # Each once, where it comes first; a few hundred numbers, for which a dict is quicker than sorting.
+    once = dict.fromkeys(chosen.tolist()) | dict.fromkeys(queue.tolist())
+    queue = np.array(list(once)[len(chosen) :], dtype=np.int64)
     queue = queue[: _within(queue, sizes, share)]
     blank = np.full(len(queue), np.nan)
     return Choice(np.concatenate([chosen, queue]), np.concatenate([scores[:similar], blank]), similar, queue)

@@ -5,7 +5,7 @@ A fork, or a memory that was loaded, stands on the frozen beginning of another l
 """
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +102,17 @@ class TieredRows:
             return torch.empty(0, self.width, dtype=self.dtype, device=self.device)
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
+    def blocks(self, start: int, stop: int, count: int) -> Iterator[torch.Tensor]:
+        """The rows from `start` to before `stop`, in order, at most `count` at a time, on the accelerator.
+
+        They are looked at where they lie in the tier that holds all: nothing is copied that is there.
+        """
+        if self._base is not None and start < self._base_count:
+            yield from self._base.blocks(start, min(stop, self._base_count), count)
+        for low in range(max(start, self._base_count), stop, count):
+            high = min(low + count, stop)
+            yield self._tiers[-1].look(low - self._base_count, high - self._base_count).to(self.device)
+
     def _bring(self, rows: torch.Tensor) -> torch.Tensor:
         """Rows over to the accelerator, on a stream of their own where there is one; see `arrived`."""
         if rows.device == self.device or self._stream is None:
@@ -177,6 +188,16 @@ class LayerLog:
         done = int(np.searchsorted(index, self.rows.count))
         scales = self.scales.gather(index[:done] // GROUP)
         return Fetched(self, index, self.rows.gather(index[:done]), scales)
+
+    def key_rows(self, start: int, stop: int, count: int) -> Iterator[torch.Tensor]:
+        """The raw keys of tokens from `start` to before `stop`, (n, kv_heads * size), at most `count` at a time."""
+        if self.eight:
+            for low in range(start, stop, count):
+                key, _ = self.fetch(np.arange(low, min(low + count, stop))).get()
+                yield key[0].transpose(0, 1).flatten(1)
+            return
+        for rows in self.rows.blocks(start, stop, count):
+            yield rows[:, : self.shape.key_width]
 
     def on_files(self, folder: Path, counts: Mapping[str, int], own: Path | None) -> None:
         """Stand on a saved memory's files; what was held here is let go."""

@@ -47,7 +47,7 @@ class Reader:
         self.n_local = int(config.n_local or 0)
         self.far = self.n_local - 1 if self.reference else self.n_local
         self.leaving = not self.reference
-        self.sample = 1 if self.reference else SAMPLE
+        self.sample = 0 if config.representative != "top" else 1 if self.reference else SAMPLE
         reach = {number: layer.reach(self.n_local) for number, layer in self.layout.items()}
         self.cache = LocalCache(reach, int(config.chunk or 1))
         shapes = {number: layer.shape for number, layer in self.layout.items() if layer.own_window is None}
@@ -208,17 +208,16 @@ class Reader:
         scene, memory = self._scene, self.layers[layer]
         assert scene is not None
         memory.log.append(scene.seen, *self.cache.fresh[layer])
-        index, record = memory.recall(scene, query() if len(scene.starts) else None)
+        index, record = memory.recall(scene, query)
         if len(record):
             self._records.append(record)
-        return memory.log.fetch(index) if len(index) else None
+        return memory.bring(index, keep=scene.n == 1) if len(index) else None
 
     def note(self, layer: int, received: torch.Tensor) -> None:
         """See `attention.Host`."""
         scene, memory = self._scene, self.layers[layer]
         assert scene is not None
-        if self.config.representative == "top":
-            self._received[layer] = memory.note(received, scene.seen, scene.n)
+        self._received[layer] = memory.note(received, scene.seen, scene.n)
 
     def fork(self) -> "Reader":
         """An independent reader with the same past; keys, values and index are shared, not copied."""

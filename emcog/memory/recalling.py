@@ -1,5 +1,6 @@
 """Recall, layer by layer: which events a chunk is given, where their tokens lie, and the record of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,13 +9,14 @@ import torch
 
 from emcog.memory.choosing import Choice, choose, rank_events, token_index
 from emcog.memory.config import MemoryConfig
-from emcog.memory.index import Index, mean_vectors, shared_heads, top_vectors
+from emcog.memory.index import Index, mean_vectors, top_vectors
 from emcog.memory.layout import Layer
-from emcog.memory.log import LayerLog
+from emcog.memory.log import Fetched, LayerLog
 from emcog.memory.reference import ContiguityBuffer, contiguity_share, similarity_blocks
 
 RECALL = np.dtype([("step", "i4"), ("layer", "i2"), ("similar", "?"), ("event", "i4"), ("rank", "i4"), ("score", "f4")])
 """A row of the record of recalls."""
+Query = Callable[[], torch.Tensor]
 SCAN = 65_536
 """Rows of the log that are looked through at once where every token represents its event."""
 
@@ -56,11 +58,12 @@ class LayerMemory:
         self.first = 0
         self.queue = np.empty(0, dtype=np.int64)
         self.buffer = ContiguityBuffer()
+        self._sight: tuple[np.ndarray, Fetched] | None = None
 
-    def recall(self, scene: Scene, query: torch.Tensor | None) -> tuple[np.ndarray, np.ndarray]:
+    def recall(self, scene: Scene, query: Query) -> tuple[np.ndarray, np.ndarray]:
         """Positions of the tokens that a chunk remembers, increasing, and the record of it.
 
-        query : the chunk's mean query (heads, size), at the far distance; None if no event can be recalled.
+        query : gives the chunk's mean query (heads, size), at the far distance.
         """
         if self.config.compat == "reference":
             events, record = self._choose_as_reference(scene, query)
@@ -68,22 +71,34 @@ class LayerMemory:
             events, record = self._choose(scene, query)
         return _positions(scene, np.sort(events), self.config), record
 
-    def _choose(self, scene: Scene, query: torch.Tensor | None) -> tuple[np.ndarray, np.ndarray]:
+    def bring(self, index: np.ndarray, keep: bool) -> Fetched:
+        """Begin to bring what lies at these positions, or give what was kept of the step before if it is the same.
+
+        In 8 bits the newest tokens wait unrounded, and may not be kept.
+        """
+        if self._sight is not None and np.array_equal(index, self._sight[0]):
+            return self._sight[1]
+        found = self.log.fetch(index)
+        self._sight = (index, found) if keep and not self.log.eight else None
+        return found
+
+    def _choose(self, scene: Scene, query: Query) -> tuple[np.ndarray, np.ndarray]:
         config, policy = self.config, self.config.policy_of(self.number)
         sizes = scene.ends - scene.starts
         if not len(sizes) or policy == "none" or not config.n_mem:
             return np.empty(0, dtype=np.int64), np.empty(0, RECALL)
-        scores = self._scores(scene, query) if policy == "similarity" and query is not None else None
         # More than these never fit.
         count = config.n_mem // max(1, int(sizes.min())) + 1
-        ranked, values = rank_events(policy, scores, len(sizes), count, (scene.step, self.number))
+        seed = (scene.step, self.number)
+        ranked, values = rank_events(policy, lambda: self._scores(scene, query()), len(sizes), count, seed)
         choice = choose(ranked, values, sizes, self.queue, config.n_mem, config.contiguity)
         self.queue = choice.buffer
         return choice.events, _record(scene, self.number, choice)
 
-    def _choose_as_reference(self, scene: Scene, query: torch.Tensor | None) -> tuple[np.ndarray, np.ndarray]:
+    def _choose_as_reference(self, scene: Scene, query: Query) -> tuple[np.ndarray, np.ndarray]:
         config, sizes = self.config, scene.ends - scene.starts
-        if not len(sizes) or config.policy_of(self.number) == "none":
+        policy = config.policy_of(self.number)
+        if not len(sizes) or policy == "none":
             return np.empty(0, dtype=np.int64), np.empty(0, RECALL)
         budget = config.n_init + config.chunk + config.n_mem - _waiting(scene, config)  # type: ignore[operator]
         if scene.seen > config.n_local:  # type: ignore[operator]
@@ -92,10 +107,8 @@ class LayerMemory:
         values = np.full(len(sizes), np.nan)
         ranked = np.arange(len(sizes))
         if int(sizes.sum()) > budget - share:
-            scores = self._scores(scene, query) if query is not None else None
-            ranked, found = rank_events(
-                config.policy_of(self.number), scores, len(sizes), len(sizes), (scene.step, self.number)
-            )
+            seed = (scene.step, self.number)
+            ranked, found = rank_events(policy, lambda: self._scores(scene, query()), len(sizes), len(sizes), seed)
             values[ranked] = found
         chosen = similarity_blocks(ranked, sizes, budget - share)
         around = self.buffer.update(chosen, sizes, share) if share else []
@@ -104,25 +117,21 @@ class LayerMemory:
         choice = Choice(events, scores_of, len(chosen), np.empty(0, dtype=np.int64))
         return events, _record(scene, self.number, choice)
 
-    def _scores(self, scene: Scene, query: torch.Tensor | None) -> torch.Tensor:
-        assert query is not None
+    def _scores(self, scene: Scene, query: torch.Tensor) -> torch.Tensor:
         if self.config.representative != "all":
             return self.index.scores(query)
-        return self._best_tokens(scene, shared_heads(query.float(), self.layer.shape.kv_heads))
+        return self._best_tokens(scene, query)
 
     def _best_tokens(self, scene: Scene, query: torch.Tensor) -> torch.Tensor:
-        """For each event the largest product of the query with one of its tokens' keys; looks through the log."""
-        best = torch.full((len(scene.starts),), -torch.inf, device=query.device)
-        for low in range(0, len(scene.starts), max(1, SCAN // (self.config.max_event or 1))):
-            some = slice(low, low + max(1, SCAN // (self.config.max_event or 1)))
-            starts, ends = scene.starts[some], scene.ends[some]
-            key, _ = self.log.fetch(token_index(starts, ends)).get()
-            product = torch.einsum("hnd,hd->n", key[0].float(), query)
-            owner = torch.from_numpy(np.repeat(np.arange(len(starts)), ends - starts)).to(query.device)
-            best[some] = torch.full((len(starts),), -torch.inf, device=query.device).scatter_reduce(
-                0, owner, product, "amax"
-            )
-        return best
+        """For each event, head by head the product with its best token's key, summed; looks through the log."""
+        kv_heads, size = self.layer.shape.kv_heads, self.layer.shape.key_size
+        groups = query.float().view(kv_heads, -1, size).mT
+        # Query heads side by side in one product: each sees its own key head's part of a row alone.
+        spread = torch.block_diag(*groups)  # (kv_heads * size, heads)
+        first, last = int(scene.starts[0]), int(scene.ends[-1])  # events follow one another without gaps
+        products = [keys.float() @ spread for keys in self.log.key_rows(first, last, SCAN)]
+        lengths = torch.from_numpy(scene.ends - scene.starts).to(query.device)
+        return torch.segment_reduce(torch.cat(products), "max", lengths=lengths).sum(1)
 
     def note(self, received: torch.Tensor, seen: int, n: int) -> torch.Tensor:
         """Attention that the open tokens received, with that of a chunk, `received` (heads, past + n), added."""
@@ -142,6 +151,8 @@ class LayerMemory:
             self.index.add(mean_vectors(key, starts - low, ends - low))
             return
         received = self.received[:, low - self.first : int(ends[-1]) - self.first]
+        # Where the window is narrower than the steps at which tokens are asked, the last were not seen by any.
+        received = torch.nn.functional.pad(received, (0, key.shape[2] - received.shape[1]))
         vectors, _ = top_vectors(key, received, starts - low, ends - low, self.config.n_representative)
         self.index.add(vectors)
 

@@ -26,6 +26,9 @@ class Tier(Protocol):
     def gather(self, index: np.ndarray) -> torch.Tensor:
         """The rows at these positions, (len(index), width), on the tier's own device."""
 
+    def look(self, start: int, stop: int) -> torch.Tensor:
+        """The rows from `start` to before `stop` where they lie, not to be written to; for tiers without capacity."""
+
 
 class ArenaTier:
     """Rows in one tensor, on a device or in host memory.
@@ -71,6 +74,10 @@ class ArenaTier:
             return self._rows.index_select(0, places.to(self.device, non_blocking=True))
         out = torch.empty(len(index), self._rows.shape[1], dtype=self._rows.dtype, pin_memory=True)
         return torch.index_select(self._rows, 0, places, out=out)
+
+    def look(self, start: int, stop: int) -> torch.Tensor:
+        """See `Tier.look`."""
+        return self._rows[start:stop]
 
 
 class FileTier:
@@ -120,10 +127,17 @@ class FileTier:
         found = np.take(self._view, index, axis=0)
         return torch.from_numpy(found).view(self.dtype)
 
+    def look(self, start: int, stop: int) -> torch.Tensor:
+        """See `Tier.look`."""
+        if stop > len(self._view):
+            self._remap()
+        return torch.from_numpy(self._view[start:stop]).view(self.dtype)
+
     def _remap(self) -> None:
         size = os.fstat(self._file.fileno()).st_size
         if size < self.row_bytes:
             raise StorageError(f"{self.path} is shorter than it was: it was cut while it was in use; save elsewhere")
-        self._map = mmap.mmap(self._file.fileno(), size, access=mmap.ACCESS_READ)
+        # Private, though nobody writes to it: torch warns of memory that cannot be written to.
+        self._map = mmap.mmap(self._file.fileno(), size, access=mmap.ACCESS_COPY)
         count = size // self.row_bytes
         self._view = np.frombuffer(self._map, np.uint8, count * self.row_bytes).reshape(count, self.row_bytes)
