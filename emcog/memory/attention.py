@@ -185,9 +185,7 @@ class MemoryAttention:
 
         return self._mask((n, n_keys, window), make, like, kv_heads)
 
-    def _band_rows(
-        self, rows: torch.Tensor, asked: range, past: int, n_keys: int, like: torch.Tensor
-    ) -> torch.Tensor:
+    def _band_rows(self, rows: torch.Tensor, asked: range, past: int, n_keys: int, like: torch.Tensor) -> torch.Tensor:
         """The band's mask for some rows, float32 (len(rows), n_keys)."""
         name = ("rows", asked, past, n_keys, like.device)
         found = self._masks.get(name)
