@@ -48,7 +48,8 @@ def read(
     ] = None,
     n_init: Annotated[int | None, _option(SIGHT, "Initial tokens, always; default: 128.", "--n-init")] = None,
     n_local: Annotated[
-        int | None, _option(SIGHT, "Sliding window, in tokens; default: 4096, the model's limit if less.", "--n-local")
+        int | None,
+        _option(SIGHT, "Sliding window; default: 4096 tokens, or half the model's limit.", "--n-local"),
     ] = None,
     n_mem: Annotated[int | None, _option(SIGHT, "Tokens recalled; default: n-local / 2.", "--n-mem")] = None,
     chunk: Annotated[int | None, _option(SIGHT, "Tokens read at once; default: 512, n-local / 2 if less.")] = None,

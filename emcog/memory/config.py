@@ -23,7 +23,8 @@ class MemoryConfig:
     Attributes
     ----------
     n_init : initial tokens that stay in sight (attention sinks).
-    n_local : tokens of the sliding window, the token itself among them; None: 4,096, or the model's limit if less.
+    n_local : tokens of the sliding window, the token itself among them; None: 4,096, or half of the model's limit if
+        that is less: then window and recalled tokens together are no more than it was made for.
     n_mem : tokens of recalled events that a chunk sees; None: half of n_local.
     chunk : tokens read at once; one recall serves a chunk. None: 512, or half of n_local if that is less.
     min_event, max_event : tokens of the shortest and longest event; None: 128, or n_mem if that is less.
@@ -33,7 +34,8 @@ class MemoryConfig:
     refine_layers : whose keys make the graph of "SM" and "SC": layer numbers; one number: from that layer on; None: the
         upper half.
     representative : how an event is found. "top": the mean key, head by head, of the `n_representative` tokens that
-        received most attention while they were in the window; "mean": of all its tokens; "all": its best token.
+        received most attention while they were in the window; "mean": of all its tokens; "all": head by head by its
+        best token, for which every key is looked at: finds most, and takes time in proportion to what was read.
     contiguity : share of n_mem for the neighbours in time of events recalled by similarity; 1 or more: so many tokens.
     policy : "similarity", "recency", "random" or "none", for all layers; or a sequence with one for each layer.
     tier : where keys and values lie: "accelerator" (the model's device), "host" (pinned where there is an accelerator)
@@ -132,7 +134,7 @@ class MemoryConfig:
         limit : longest context in tokens that the model was made for.
         n_layers : of the model.
         """
-        n_local = min(4096, limit) if self.n_local is None else self.n_local
+        n_local = max(8, min(4096, limit // 2)) if self.n_local is None else self.n_local
         n_mem = n_local // 2 if self.n_mem is None else self.n_mem
         chunk = max(1, min(512, n_local // 2)) if self.chunk is None else self.chunk
         max_event = self.max_event

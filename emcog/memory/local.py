@@ -10,8 +10,8 @@ from transformers import Cache
 from emcog.errors import ModelError
 from emcog.lm.rotary import Rotation
 
-ROOM = 4
-"""Chunks that a window's buffers have room for behind the window: then it moves to the front, rotated anew."""
+ROOM, LEAST_ROOM = 4, 64
+"""Chunks, and tokens, that a buffer has room for behind the window; then it moves to the front, rotated anew."""
 
 
 class Near(NamedTuple):
@@ -33,7 +33,7 @@ class Window:
 
     Parameters
     ----------
-    reach : tokens that a query sees, itself among them. room : tokens that fit behind the window.
+    reach : tokens that a query sees, itself among them. room : tokens that fit behind the window, at least a chunk.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class Window:
             return
         old = (self._raw, self._key, self._value)
         held, moves = slice(self.start, self.stop), capacity > 0 and end > capacity
-        capacity = max(capacity, self.reach - 1 + max(self.room, key.shape[2]))
+        capacity = self.reach - 1 + self.room
         self._raw, self._key = (key.new_empty(*key.shape[:2], capacity, key.shape[3]) for _ in range(2))
         self._value = value.new_empty(*value.shape[:2], capacity, value.shape[3])
         begin = 0 if moves else self.start
@@ -121,7 +121,7 @@ class LocalCache(Cache):
     def __init__(self, reach: Mapping[int, int], chunk: int):
         super().__init__(layers=[])
         self.seen = self.base = 0
-        self.windows = {layer: Window(far, ROOM * chunk) for layer, far in reach.items()}
+        self.windows = {layer: Window(far, max(ROOM * chunk, LEAST_ROOM)) for layer, far in reach.items()}
         self.fresh: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     @property

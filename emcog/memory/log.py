@@ -57,7 +57,8 @@ class TieredRows:
                     )
                 self._tiers.append(self._arena(faster, capacity))
         if tier == "file":
-            assert folder is not None
+            if folder is None:
+                raise StorageError(f"rows of {name} are to lie in a file, but no folder was given for it")
             self._tiers.append(FileTier(folder / name, width, dtype, limit=budget.get("file")))
         else:
             self._tiers.append(self._arena(tier, None))
@@ -151,13 +152,23 @@ class LayerLog:
 
     def __init__(self, layer: int, shape: Shape, config: MemoryConfig, budget: Mapping[str, int], folder: Path | None):
         self.layer, self.shape, self.config, self._budget = layer, shape, config, budget
-        self.eight = config.storage == "8bit"
-        self.code: FullRows | ByteRows = ByteRows(shape) if self.eight else FullRows(shape)
-        self.rows = self._make(f"layer-{layer:03d}.rows", self.code.width, self.code.dtype, folder)
-        self.scales: TieredRows | None = None
         self.waiting: tuple[torch.Tensor, torch.Tensor] | None = None
-        if isinstance(self.code, ByteRows):
-            self.scales = self._make(f"layer-{layer:03d}.scales", self.code.scale_width, torch.float32, folder)
+        self.full = FullRows(shape)
+        self.eight: tuple[ByteRows, TieredRows] | None = None  # the code, and the scales of keys
+        if config.storage == "8bit":
+            code = ByteRows(shape)
+            self.eight = (code, self._make(f"layer-{layer:03d}.scales", code.scale_width, torch.float32, folder))
+        self.rows = self._make(f"layer-{layer:03d}.rows", self.code.width, self.code.dtype, folder)
+
+    @property
+    def code(self) -> FullRows | ByteRows:
+        """How tokens become rows."""
+        return self.full if self.eight is None else self.eight[0]
+
+    @property
+    def scales(self) -> TieredRows | None:
+        """The scales of keys in 8 bits."""
+        return None if self.eight is None else self.eight[1]
 
     def _make(self, name: str, width: int, dtype: torch.dtype, folder: Path | None) -> TieredRows:
         budget = self._budget if name.endswith(".rows") else {}
@@ -165,33 +176,31 @@ class LayerLog:
 
     def append(self, start: int, key: torch.Tensor, value: torch.Tensor) -> None:
         """Add keys and values (1, kv_heads, n, size) of tokens start, start + 1, ..."""
-        if isinstance(self.code, FullRows):
-            self.rows.write(start, self.code.encode(key, value))
+        if self.eight is None:
+            self.rows.write(start, self.full.encode(key, value))
             return
-        assert self.scales is not None
+        code, log = self.eight
         if self.waiting is not None:
             key = torch.cat([self.waiting[0], key], dim=2)
             value = torch.cat([self.waiting[1], value], dim=2)
         whole = key.shape[2] // GROUP * GROUP
         for first in range(0, whole, GROUP):
             k, v = (x[:, :, first : first + GROUP] for x in (key, value))
-            scales = self.code.key_scales(k)
-            self.scales.write(self.scales.count, scales)
-            self.rows.write(self.rows.count, self.code.encode(k, v, scales))
+            scales = code.key_scales(k)
+            log.write(log.count, scales)
+            self.rows.write(self.rows.count, code.encode(k, v, scales))
         self.waiting = (key[:, :, whole:].clone(), value[:, :, whole:].clone())
 
     def fetch(self, index: np.ndarray) -> "Fetched":
         """Begin to bring the keys and values of these tokens (increasing); `get` on what is returned waits for them."""
-        if not self.eight:
-            return Fetched(self, index, self.rows.gather(index), None)
-        assert self.scales is not None
+        if self.eight is None:
+            return Fetched(self, index, self.rows.gather(index))
         done = int(np.searchsorted(index, self.rows.count))
-        scales = self.scales.gather(index[:done] // GROUP)
-        return Fetched(self, index, self.rows.gather(index[:done]), scales)
+        return Fetched(self, index, self.rows.gather(index[:done]), self.eight[1].gather(index[:done] // GROUP))
 
     def key_rows(self, start: int, stop: int, count: int) -> Iterator[torch.Tensor]:
         """The raw keys of tokens from `start` to before `stop`, (n, kv_heads * size), at most `count` at a time."""
-        if self.eight:
+        if self.eight is not None:
             for low in range(start, stop, count):
                 key, _ = self.fetch(np.arange(low, min(low + count, stop))).get()
                 yield key[0].transpose(0, 1).flatten(1)
@@ -201,12 +210,16 @@ class LayerLog:
 
     def on_files(self, folder: Path, counts: Mapping[str, int], own: Path | None) -> None:
         """Stand on a saved memory's files; what was held here is let go."""
-        parts = {"rows": self.rows} | ({"scales": self.scales} if self.scales is not None else {})
-        for kind, rows in parts.items():
+
+        def stand(kind: str, rows: TieredRows) -> TieredRows:
             name = f"layer-{self.layer:03d}.{kind}"
             empty = self._make(name, rows.width, rows.dtype, own)
             empty.on_file(folder / name, counts[name])
-            setattr(self, kind, empty)
+            return empty
+
+        self.rows = stand("rows", self.rows)
+        if self.eight is not None:
+            self.eight = (self.eight[0], stand("scales", self.eight[1]))
 
     def mark(self) -> Callable[[], None]:
         """Remember how much there is; calling what is returned forgets what came after."""
@@ -234,17 +247,16 @@ class LayerLog:
 class Fetched:
     """Keys and values on their way."""
 
-    def __init__(self, log: LayerLog, index: np.ndarray, rows: torch.Tensor, scales: torch.Tensor | None):
+    def __init__(self, log: LayerLog, index: np.ndarray, rows: torch.Tensor, *scales: torch.Tensor):
         self._log, self._index, self._rows, self._scales = log, index, rows, scales
 
     def get(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Keys and values (1, kv_heads, n, size)."""
         rows = self._log.rows.arrived(self._rows)
-        code = self._log.code
-        if isinstance(code, FullRows):
-            return code.decode(rows)
-        assert self._log.scales is not None and self._scales is not None
-        found = code.decode(rows, self._log.scales.arrived(self._scales))
+        if self._log.eight is None:
+            return self._log.full.decode(rows)
+        code, scales = self._log.eight
+        found = code.decode(rows, *(scales.arrived(some) for some in self._scales))
         late = self._index[len(rows) :] - self._log.rows.count
         if not len(late) or self._log.waiting is None:
             return found

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from emcog.errors import ModelError
 from emcog.lm import LM
 from emcog.lm.precision import computing_dtype
 from emcog.lm.rotary import Rotation, raw_rotary
@@ -77,6 +78,13 @@ class Reader:
         """Tokens read."""
         return self.cache.seen
 
+    @property
+    def scene(self) -> Scene:
+        """The chunk that is being read."""
+        if self._scene is None:
+            raise ModelError("no chunk is being read: use the model within `attach()`, which begins one")
+        return self._scene
+
     @contextmanager
     def attention(self) -> Iterator[None]:
         """Within this context the model attends through this memory; afterwards it is as it was before."""
@@ -137,8 +145,7 @@ class Reader:
 
     def finish(self, ids: np.ndarray, logits: torch.Tensor, label: int | None) -> None:
         """Take in what the forward pass gave: surprise, and the events that follow from it."""
-        scene, n = self._scene, len(ids)
-        assert scene is not None
+        scene, n = self.scene, len(ids)
         self._note_surprisal(ids, logits, label)
         keys = {layer: pair[0] for layer, pair in self.cache.fresh.items()}
         self.cache.commit(n)
@@ -205,8 +212,7 @@ class Reader:
 
     def recall(self, layer: int, query: Callable[[], torch.Tensor], n: int) -> Remembered | None:
         """Store the chunk's keys and values, and begin to bring what it remembers; see `attention.Host`."""
-        scene, memory = self._scene, self.layers[layer]
-        assert scene is not None
+        scene, memory = self.scene, self.layers[layer]
         memory.log.append(scene.seen, *self.cache.fresh[layer])
         index, record = memory.recall(scene, query)
         if len(record):
@@ -215,8 +221,7 @@ class Reader:
 
     def note(self, layer: int, received: torch.Tensor) -> None:
         """See `attention.Host`."""
-        scene, memory = self._scene, self.layers[layer]
-        assert scene is not None
+        scene, memory = self.scene, self.layers[layer]
         self._received[layer] = memory.note(received, scene.seen, scene.n)
 
     def fork(self) -> "Reader":

@@ -79,7 +79,7 @@ class LayerMemory:
         if self._sight is not None and np.array_equal(index, self._sight[0]):
             return self._sight[1]
         found = self.log.fetch(index)
-        self._sight = (index, found) if keep and not self.log.eight else None
+        self._sight = (index, found) if keep and self.log.eight is None else None
         return found
 
     def _choose(self, scene: Scene, query: Query) -> tuple[np.ndarray, np.ndarray]:
