@@ -57,11 +57,15 @@ def steps(quiet: bool) -> Iterator[Tell]:
 
 def analysis(name: str, doc: str | None) -> int:
     """The command line of one analysis; 2 after an error of the user's."""
-    from emcog.reproduce import make_report, read_report
+    from emcog.reproduce import ANALYSES, make_report, read_report
+    from emcog.reproduce.stories import STORIES
 
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", help="name or folder; default: the embedded LM")
-    parser.add_argument("--data", action="append", metavar="NAME", help="demo, kumar2023, sherlock, book; repeatable")
+    parser.set_defaults(model=None, data=None)
+    if ANALYSES[name].model:
+        parser.add_argument("--model", help="name or folder; default: the embedded LM")
+    if ANALYSES[name].stories:
+        parser.add_argument("--data", action="append", metavar="NAME", help=f"{', '.join(STORIES)}; repeatable")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="few draws, short texts")
     parser.add_argument("--force", action="store_true", help="also where the report is there already")

@@ -11,11 +11,12 @@ class Analysis:
     ----------
     script : its file in analyses/, without .py; it has rows(setting), which yields the rows of the report.
     about : what it asks, in one line.
-    model : whether a language model takes part.
+    stories : whether it runs on stories that can be chosen. model : whether a language model takes part.
     """
 
     script: str
     about: str
+    stories: bool = True
     model: bool = True
 
 
@@ -36,12 +37,13 @@ ANALYSES: dict[str, Analysis] = {
     "granularity": Analysis("granularity", "are the model's events people's coarse ones or their fine ones?"),
     "layers": Analysis("layers", "which layers' and heads' key graphs agree with people?"),
     "recall_curves": Analysis("recall_curves", "does memory's retrieval move through time as people's recall does?"),
-    "passkey": Analysis("passkey", "is a number found again, whatever the length and the depth?"),
-    "recall_tasks": Analysis("recall_tasks", "are facts of other kinds found again?"),
-    "memory_budget": Analysis("memory_budget", "how much recall does how much memory buy?"),
-    "throughput": Analysis("throughput", "how fast is reading, and from which length on faster than full attention?"),
-    "calibration": Analysis("calibration_report", "are the tests right where nothing is?", model=False),
-}
+    "passkey": Analysis("passkey", "is a number found again, whatever the length and the depth?", stories=False),
+    "recall_tasks": Analysis("recall_tasks", "are facts of other kinds found again?", stories=False),
+    "memory_budget": Analysis("memory_budget", "how much recall does how much memory buy?", stories=False),
+    "throughput": Analysis("throughput", "how fast is reading, and from which length on faster than full attention?",
+                           stories=False),
+    "calibration": Analysis("calibration_report", "are the tests right where nothing is?", stories=False, model=False),
+}  # fmt: skip
 """Every analysis by name, in the order in which they are run."""
 
 FIGURES: dict[str, Drawing] = {

@@ -12,7 +12,7 @@ from emcog.errors import DataError
 from emcog.files import write_files
 from emcog.options import check_choice
 from emcog.paths import data_folder
-from emcog.reproduce.listed import ANALYSES, FIGURES
+from emcog.reproduce.listed import ANALYSES, FIGURES, Analysis
 from emcog.reproduce.reports import is_done, read_report, write_report
 from emcog.reproduce.setting import Setting, Tell
 from emcog.viz.style import figure_bytes
@@ -50,8 +50,9 @@ def analyse(
     Parameters
     ----------
     name : in `ANALYSES`.
-    model : name or folder; None is the embedded LM. data : names in `emcog.reproduce.stories.STORIES`; None for all
-        that are here.
+    model : name or folder; None is the embedded LM.
+    data : names in `emcog.reproduce.stories.STORIES`; None for all that are here. Not looked at where an analysis runs
+        on no stories.
     seed : of everything random. quick : few draws, short texts.
     tell : called as tell(what is being done, done, in all).
     cache : folder where what was heard of a story is kept; None keeps it in memory.
@@ -66,8 +67,13 @@ def analyse(
     >>> table = analyse("gamma", data=["demo"], quick=True)             # doctest: +SKIP
     """
     one = ANALYSES[check_choice("analysis", name, ANALYSES)]
-    setting = Setting(model, data, seed, quick, tell, cache)
+    setting = _setting(one, model=model, data=data, seed=seed, quick=quick, tell=tell, cache=cache)
     return setting.report(name, load_script("analyses", one.script).rows(setting), model=one.model)
+
+
+def _setting(one: Analysis, **given: Any) -> Setting:
+    """What an analysis is run with; without what has no effect on it, so that its report is not made again for it."""
+    return Setting(**given | ({} if one.stories else {"data": None}) | ({} if one.model else {"model": None}))
 
 
 def make_report(name: str, results: Path, *, force: bool = False, **settings: Any) -> bool:
@@ -81,8 +87,8 @@ def make_report(name: str, results: Path, *, force: bool = False, **settings: An
     -------
     False if nothing had to be done.
     """
-    asked = {key: value for key, value in settings.items() if key != "tell"}
-    if not force and is_done(results / name, Setting(**asked).settings):
+    one = ANALYSES[check_choice("analysis", name, ANALYSES)]
+    if not force and is_done(results / name, _setting(one, **settings).settings):
         return False
     write_report(results / name, analyse(name, cache=results / CACHE, **settings))
     return True

@@ -1,6 +1,7 @@
 """The machinery of the analyses: listening once equals segmenting anew, reports keep, and each analysis runs."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -220,6 +221,68 @@ def test_a_small_analysis_runs_from_its_script(tmp_path, monkeypatch, capsys):
     before = (tmp_path / "granularity" / "report.parquet").stat().st_mtime_ns
     assert analysis("granularity", "doc") == 0  # done already
     assert (tmp_path / "granularity" / "report.parquet").stat().st_mtime_ns == before
+
+
+def test_the_command_makes_draws_and_says_what_came_out(tmp_path, monkeypatch, capsys):
+    from emcog.cli import main
+
+    story = emcog.Transcript.from_text(TEXT, "late_letter")
+    monkeypatch.setattr("emcog.reproduce.setting.find_stories", lambda *a, **k: ([_small(story)], {"book": "x: no"}))
+    monkeypatch.chdir(tmp_path)
+    command = ["reproduce", "granularity", "--data", "demo"]
+    assert main([*command, "--json"]) == 0
+    told = capsys.readouterr()
+    answer = json.loads(told.out)
+    assert sorted(Path(file).name for file in answer["files"]) == [
+        f"granularity.{end}" for end in ("pdf", "png", "txt")
+    ]
+    assert "granularity: report made" in told.err and "granularity: not there: x: no" in told.err
+    assert "## Surprise finds coarse and fine events" in Path("results/SUMMARY.md").read_text()
+    before = {path: path.read_bytes() for path in map(Path, answer["files"])}
+    assert main(command) == 0
+    told = capsys.readouterr()
+    assert "granularity: report was there already" in told.err
+    assert told.out == "results/SUMMARY.md; 1 figures in figures/out\n"
+    assert {path: path.read_bytes() for path in before} == before
+    assert main(["reproduce", "granularty"]) == 2
+    assert "did you mean 'granularity'" in capsys.readouterr().err
+
+
+def test_what_can_be_made_is_made_and_the_rest_is_named(tmp_path, monkeypatch, capsys):
+    from emcog.cli import main
+    from emcog.errors import ModelError
+
+    def make(name, results, **settings):
+        if name == "layers":
+            raise ModelError("the model gives no keys")
+        write_report(results / name, Setting(quick=True).report(name, [{"metric": "none", "method": "S"}], model=False))
+        return True
+
+    def draw(name, results, out):
+        read_report(results / FIGURES[name].report)
+        return [out / name] * 3
+
+    monkeypatch.setattr("emcog.reproduce.make_report", make)
+    monkeypatch.setattr("emcog.reproduce.draw", draw)
+    folders = ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "out")]
+    assert main(["reproduce", "layers", "story", *folders]) == 0
+    told = capsys.readouterr()
+    assert "layers: no report: the model gives no keys" in told.err
+    assert told.out.endswith(f"SUMMARY.md; 3 figures in {tmp_path / 'out'}; without layers\n")
+    assert main(["reproduce", "layers", *folders]) == 2
+    assert "nothing could be made: the model gives no keys" in capsys.readouterr().err
+
+
+def test_an_analysis_asks_for_what_it_uses(capsys, monkeypatch):
+    from emcog.cli.scripts import analysis
+
+    for name, expected in (("gamma", (True, True)), ("passkey", (True, False)), ("calibration", (False, False))):
+        monkeypatch.setattr("sys.argv", ["x", "--help"])
+        with pytest.raises(SystemExit):
+            analysis(name, "doc")
+        said = capsys.readouterr().out
+        assert ("--model" in said, "--data" in said) == expected, name
+        assert all(option in said for option in ("--seed", "--quick", "--force", "--out"))
 
 
 def _small(story):

@@ -1,5 +1,6 @@
 """Figures from made-up reports: all of them are drawn, from the report alone, and the same twice."""
 
+import ast
 import io
 import re
 
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from emcog.errors import DataError
+from emcog.paths import data_folder
 from emcog.reproduce import FIGURES, load_script, report_table, summary_page, write_report
 from emcog.reproduce.claims import CLAIMS
 from emcog.reproduce.running import draw
@@ -36,6 +38,26 @@ def test_a_figure_is_whole_and_the_same_twice(name, tmp_path, monkeypatch):
     grey = np.asarray(image.convert("L"))
     edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     assert (edge == 255).all()  # nothing hangs over
+
+
+ALLOWED = ("collections", "dataclasses", "itertools", "matplotlib", "numpy", "pandas", "scipy", "sys", "emcog.viz")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_computes_no_statistics(name):
+    tree = ast.parse((data_folder("figures") / f"{name}.py").read_text())
+    places = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    places += [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    known = (*ALLOWED, "emcog.cli.scripts")
+    assert [place for place in places if not place.startswith(known)] == []
+
+
+def test_a_figure_without_its_report_says_how_to_make_it(tmp_path, monkeypatch, capsys):
+    from emcog.cli.scripts import figure
+
+    monkeypatch.setattr("sys.argv", ["gamma.py", "--results", str(tmp_path), "--out", str(tmp_path)])
+    assert figure("gamma", "doc") == 2
+    assert "emcog reproduce gamma" in capsys.readouterr().err
 
 
 def test_every_claim_is_read_off_its_report(tmp_path):
