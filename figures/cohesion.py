@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from emcog.viz.panels import (
     BAR,
+    LETTERS,
     TINT,
     caption,
     counted,
@@ -47,7 +48,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 axes[i, j].axvspan(-1.96, 1.96, color=TINT, lw=0, zorder=-1)
                 dots(axes[i, j], rows, there, chance=0.0)
                 axes[i, j].set_xlabel(AXES[metric])
-                title(axes[i, j], shown(story) if j == 0 else "", "ABCDEF"[i] if j == 0 else "")
+                title(axes[i, j], shown(story) if j == 0 else "", LETTERS[i] if j == 0 else "")
                 if j:
                     axes[i, j].set_yticklabels([])
         last = stories[0]
@@ -63,7 +64,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             ax.set_xlabel("Layer")
             ax.set_ylabel(AXES[metric])
             few_ticks(ax, "y")
-            title(ax, f"{shown(last)}, by layer" if j == 0 else "", "ABCDEF"[len(stories)] if j == 0 else "")
+            title(ax, f"{shown(last)}, by layer" if j == 0 else "", LETTERS[len(stories)] if j == 0 else "")
         key(figure, axes[-1, 0])
     about = (
         "Cohesion of events in the graph of un-rotated key similarities: how far it lies from that of segmentations "

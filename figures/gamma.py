@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from emcog.viz.panels import (
     BAR,
+    LETTERS,
     TINT,
     caption,
     curve,
@@ -59,7 +60,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 ax.set_ylabel(label)
                 if i == len(stories) - 1:
                     ax.set_xlabel("Threshold gamma (SD)")
-                title(ax, shown(story) if j == 0 else "", "ABCDEF"[i] if j == 0 else "")
+                title(ax, shown(story) if j == 0 else "", LETTERS[i] if j == 0 else "")
         key(figure, axes[0, 0])
     about = (
         "Events by S and SM as the threshold rises. Left: mean length. Middle: F1 with people's boundaries, whatever "

@@ -12,6 +12,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from emcog.viz.panels import (
     BAR,
+    LETTERS,
     LINE,
     TINT,
     caption,
@@ -55,7 +56,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 few_ticks(ax, "y")
                 ax.set_ylabel("F1, SD above chance")
                 ax.set_xlabel("Mean words of a model's event")
-                title(ax, f"{shown(story)}, {method}", "ABCDEF"[i] if j == 0 else "")
+                title(ax, f"{shown(story)}, {method}", LETTERS[i] if j == 0 else "")
     key(figure, axes[0, 0])
     about = (
         "How far F1 between the model's boundaries and people's lies above boundaries moved around the story, in "

@@ -8,7 +8,7 @@ import sys
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emcog.viz.panels import INK, caption, counted, dots, emcog_style, page, shown, stories_of, title
+from emcog.viz.panels import INK, LETTERS, caption, counted, dots, emcog_style, page, shown, stories_of, title
 
 ORDER = ("S", "SM", "SC", "S, gamma 1", "F", "FM", "FC", "R", "sentence", "lexical", "optimal")
 PEOPLE = "people, one against the others"
@@ -56,7 +56,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
 def _finish(ax, row: int, column: int, label: str, name: str) -> None:
     ax.set_xlabel(label)
     ax.set_xlim(left=-0.025 * ax.get_xlim()[1])  # a mark at 0 is shown whole
-    title(ax, "" if column else name, "" if column else "ABCDEF"[row])
+    title(ax, "" if column else name, "" if column else LETTERS[row])
     if column:
         ax.set_yticklabels([])
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from emcog.viz.panels import (
     BAR,
     INK,
+    LETTERS,
     QUIET,
     TINT,
     caption,
@@ -60,7 +61,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 few_ticks(ax, "y")
                 ax.set_xlabel("Layer")
                 ax.set_ylabel(label)
-                title(ax, shown(story) if j == 0 else "", "ABCDEF"[i] if j == 0 else "")
+                title(ax, shown(story) if j == 0 else "", LETTERS[i] if j == 0 else "")
         key(figure, axes[0, -1], 8)
     about = (
         "How much more modular, and less conductive, people's events are in the key graph of each layer (line) and "

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from emcog.viz.panels import (
     BAR,
+    LETTERS,
     QUIET,
     TINT,
     caption,
@@ -47,7 +48,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 ax.set_ylabel(f"{shown(signal)} (bits)")
                 ax.set_xlabel("Words after the boundary")
                 few_ticks(ax, "y")
-                title(ax, shown(story) if j == 0 else "", "ABCDEF"[i] if j == 0 else "")
+                title(ax, shown(story) if j == 0 else "", LETTERS[i] if j == 0 else "")
     about = (
         "Each signal of the words around people's boundaries (0 is the first word of an event). Grey: mean and middle "
         "95% of as many boundaries moved around the story together. A black line under the axis' top marks a stretch "

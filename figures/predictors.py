@@ -8,7 +8,7 @@ import sys
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emcog.viz.panels import caption, counted, dots, emcog_style, page, shown, stories_of, title
+from emcog.viz.panels import LETTERS, caption, counted, dots, emcog_style, page, shown, stories_of, title
 
 SIGNALS = ("surprisal", "entropy", "bayesian_surprise")
 
@@ -24,19 +24,19 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         for i, story in enumerate(stories):
             rows = alone[alone["story"] == story]
             slope = rows[rows["metric"] == "slope"]
-            _panel(axes[i, 0], slope[slope["variant"] == "lag 0"], "Slope (log odds a bit)", shown(story), "ABCDEF"[i])
-            _panel(axes[i, 1], slope[slope["variant"] == "lag 1"], "Slope, word before (log odds a bit)", shown(story))
+            _panel(axes[i, 0], slope[slope["variant"] == "lag 0"], "Slope (log odds a bit)", shown(story), LETTERS[i])
+            _panel(axes[i, 1], slope[slope["variant"] == "lag 1"], "Slope, word before (log odds a bit)")
             gain = rows[rows["metric"] == "delta_log_likelihood"]
             gain = gain.assign(**{c: 1000 * gain[c] for c in ("estimate", "ci_low", "ci_high")})
-            _panel(axes[i, 2], gain, "Held-out gain (millinats a word)", shown(story))
+            _panel(axes[i, 2], gain, "Held-out gain (millinats a word)")
         if len(reading):
             slope = reading[reading["metric"] == "slope"]
             told = "Reading times"
-            _panel(axes[-1, 0], slope[slope["variant"] == "lag 0"], "Slope (ms a bit)", told, "ABCDEF"[count - 1])
-            _panel(axes[-1, 1], slope[slope["variant"] == "lag 1"], "Slope, word before (ms a bit)", told)
+            _panel(axes[-1, 0], slope[slope["variant"] == "lag 0"], "Slope (ms a bit)", told, LETTERS[count - 1])
+            _panel(axes[-1, 1], slope[slope["variant"] == "lag 1"], "Slope, word before (ms a bit)")
             gain = reading[(reading["metric"] == "delta_log_likelihood")]
             gain = gain.assign(**{c: 1000 * gain[c] for c in ("estimate", "ci_low", "ci_high")})
-            _panel(axes[-1, 2], gain, "Held-out gain (millinats a word)", told)
+            _panel(axes[-1, 2], gain, "Held-out gain (millinats a word)")
     about = (
         "Each signal alone, beside controls. Boundaries: logistic regression of people's boundaries on the signal of "
         "the word and of the word before, beside the word's length, sentence ends and the words since the last "
@@ -47,7 +47,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     return figure, caption(report, about, bars, {f"{k} (words)": v for k, v in counted(report).items()})
 
 
-def _panel(ax, rows: pd.DataFrame, label: str, name: str, letter: str = "") -> None:
+def _panel(ax, rows: pd.DataFrame, label: str, name: str = "", letter: str = "") -> None:
     dots(ax, rows, SIGNALS, chance=0.0)
     ax.set_yticklabels([shown(s).replace(" ", "\n") for s in SIGNALS] if letter else [])
     ax.set_xlabel(label)

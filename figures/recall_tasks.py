@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from emcog.viz.panels import caption, counted, curve, emcog_style, page, shown, stories_of, thousands, title
+from emcog.viz.panels import LETTERS, caption, counted, curve, emcog_style, page, shown, stories_of, thousands, title
 
 METHODS = ("S", "SM", "SM+C", "F", "recency", "random", "window", "full attention")
 
@@ -40,7 +40,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             ax.margins(x=0.15)
             ax.set_xlabel("Tokens")
             ax.set_ylabel("Share said exactly" if k % columns == 0 else "")
-            title(ax, shown(tasks[k]), "ABCDEFGH"[k])
+            title(ax, shown(tasks[k]), LETTERS[k])
         names = {
             label: handle for ax in axes.ravel() for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
         }

@@ -25,6 +25,8 @@ LOOKS: dict[str, tuple[str, str, Any]] = {
 }  # fmt: skip
 """Colour, marker and line of each method: any one of the three tells them apart, so greyscale does too."""
 OTHER = (INK, "o", "-")
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""Of panels; a release of data may hold many stories."""
 
 NAMES = {"late_letter": "Late letter", "pieman": "Pie Man", "sherlock": "Sherlock", "book": "Book", "defeat": "Defeat",
          "iteration": "Iteration", "natural_stories": "Natural Stories", "bayesian_surprise": "Bayesian surprise",
@@ -191,7 +193,7 @@ def between(counts: pd.Series) -> str:
 
 
 __all__ = [
-    "BAR", "BOUNDARY", "COLUMN_MM", "INK", "LINE", "QUIET", "TINT", "WIDTH_MM", "between", "caption", "counted",
-    "curve", "dots", "emcog_style", "few_ticks", "key", "look", "need_graph", "page", "shown", "stories_of",
+    "BAR", "BOUNDARY", "COLUMN_MM", "INK", "LETTERS", "LINE", "QUIET", "TINT", "WIDTH_MM", "between", "caption",
+    "counted", "curve", "dots", "emcog_style", "few_ticks", "key", "look", "need_graph", "page", "shown", "stories_of",
     "thousands", "title", "word_ticks",
 ]  # fmt: skip

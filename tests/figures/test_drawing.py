@@ -5,6 +5,7 @@ import io
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -13,7 +14,7 @@ from emcog.paths import data_folder
 from emcog.reproduce import FIGURES, load_script, report_table, summary_page, write_report
 from emcog.reproduce.claims import CLAIMS
 from emcog.reproduce.running import draw
-from emcog.viz.panels import LOOKS, between, caption, page, word_ticks
+from emcog.viz.panels import LETTERS, LOOKS, between, caption, page, word_ticks
 
 from .made_up import MADE, made_up
 
@@ -70,6 +71,19 @@ def test_every_claim_is_read_off_its_report(tmp_path):
             assert f"({claim.source})" in section and claim.rule in section
             assert "| data | what came out | 95% interval | agrees |" in section, claim.text
             assert section.rstrip().endswith(("| yes |", "| no |", "| open |"))
+
+
+@pytest.mark.parametrize("name", ["cohesion", "human_distance", "peri_boundary", "predictors", "gamma", "granularity",
+                                  "layers"])  # fmt: skip
+def test_many_stories_have_a_panel_each(name):
+    one = made_up(name)
+    own = one["story"] == "late_letter"
+    report = pd.concat([one[own].assign(story=f"story {k}") for k in range(7)] + [one[~own]])
+    report.attrs = one.attrs
+    figure, said = load_script("figures", name).draw(report)
+    letters = [ax.get_title(loc="left") for ax in figure.axes if len(ax.get_title(loc="left")) == 1]
+    assert letters == list(LETTERS[: len(letters)]) and len(letters) >= 7
+    assert "Story 6" in said
 
 
 @pytest.mark.parametrize("name", ["overview", "key_graph"])
