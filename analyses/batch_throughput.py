@@ -38,8 +38,10 @@ def measure(folder: Path, name: str, workers: int, progress: Callable[[Tally], N
     table = run_batch(plan, workers=workers, progress=progress)
     seconds = time.monotonic() - started
     tokens = int(table["n_tokens"].sum())
-    return {"run": name, "workers": workers, "stories": len(table), "done": int((table["state"] == "done").sum()),
-            "tokens": tokens, "seconds": seconds, "tokens_per_s": tokens / seconds}  # fmt: skip
+    row = {"run": name, "workers": workers, "stories": len(table), "done": int((table["state"] == "done").sum()),
+           "tokens": tokens, "seconds": seconds, "tokens_per_s": tokens / seconds}  # fmt: skip
+    print(", ".join(f"{key}: {value}" for key, value in row.items()), flush=True)
+    return row
 
 
 class Killer:

@@ -13,7 +13,7 @@ from emcog.human import read_annotations
 from emcog.human.readers.reading import ANNOTATION_FORMATS
 
 FUZZ = settings(
-    max_examples=int(os.environ.get("EMCOG_FUZZ", "60")), deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=int(os.environ.get("EMCOG_FUZZ", "30")), deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 ELAN = """<?xml version="1.0" encoding="UTF-8"?>

@@ -18,7 +18,7 @@ from emcog.memory import EpisodicLM, MemoryConfig, read_tables
 from emcog.memory.saving import _own_hash
 
 FUZZ = settings(
-    max_examples=int(os.environ.get("EMCOG_FUZZ", "25")), deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=int(os.environ.get("EMCOG_FUZZ", "15")), deadline=None, suppress_health_check=list(HealthCheck)
 )
 SMALL = {"n_init": 4, "n_local": 32, "n_mem": 24, "chunk": 16, "min_event": 2, "max_event": 12, "window": 64}
 ODD = [b"", b"\x00", b"\xff" * 8, b"null", b"[]", b"-1", b"1e999", b'"', b"../x"]

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from emcog.batch import read_plan
+from emcog.batch.computes import COMPUTES
 from emcog.batch.store import Store
 from emcog.errors import EmcogError
 from emcog.segmentation import Segmentation
@@ -75,7 +76,23 @@ def test_spoiled_segmentations(saved, tmp_path_factory, limited, suffix, reseale
     check()
 
 
-NAMES = ["in/*.txt", "embedded", "segment", "compare", "out", "SM", "none", "**", "../..", "~", "~nobody", "x" * 5000]
+NAMES = [
+    "in/*.txt",
+    "embedded",
+    "segment",
+    "compare",
+    "pass_key",
+    "gamma",
+    "out",
+    "SM",
+    "demo",
+    "none",
+    "**",
+    "../..",
+    "~",
+    "~nobody",
+    "x" * 5000,
+]
 VALUES = st.recursive(
     st.one_of(
         st.booleans(), st.integers(), st.floats(), st.text(max_size=8),
@@ -86,10 +103,10 @@ VALUES = st.recursive(
 )  # fmt: skip
 KEYS = st.sampled_from(
     ["transcripts", "models", "compute", "out", "device", "gamma", "method", "levels", "layers", "n_events", "window",
-     "format", "human", "metrics", "n_null", "x"]
+     "format", "human", "metrics", "n_null", "x", "n_mem", "policy", "lengths", "depths", "data", "full"]
 )  # fmt: skip
 TABLES = st.dictionaries(
-    st.sampled_from(["plan", "settings", "reading", "compare", "segment", "x"]),
+    st.sampled_from(["plan", "settings", "memory", "reading", "compare", "segment", "pass_key", "gamma", "x"]),
     st.one_of(st.dictionaries(KEYS, VALUES, max_size=5), VALUES),
     max_size=4,
 )
@@ -110,13 +127,25 @@ def as_toml(tables):
     return "\n".join(lines).encode()
 
 
+MEMORY = (
+    b'[plan]\ntranscripts = "in/*.txt"\ncompute = ["pass_key", "gamma"]\n[memory]\nn_mem = [64, 128]\n'
+    b'segmentation = "SM"\n[pass_key]\nlengths = [100]\ndepths = [0.5]\n[gamma]\ndata = "demo"\n'
+)
 GOOD = (
     b'[plan]\ntranscripts = ["in/*.txt"]\nmodels = ["embedded"]\ncompute = ["segment"]\n[settings]\ngamma = [1, 2.5]\n'
 )
 
 
 @FUZZ
-@given(content=st.one_of(st.binary(max_size=200), TABLES.map(as_toml), st.composite(spoiled)(GOOD)))
+@given(
+    content=st.one_of(
+        st.binary(max_size=200), TABLES.map(as_toml), st.composite(spoiled)(GOOD), st.composite(spoiled)(MEMORY)
+    )
+)
+@example(content=MEMORY)
+@example(content=MEMORY.replace(b"[64, 128]", b"[[64, -1], 1e999]"))
+@example(content=MEMORY.replace(b'"SM"', b"[[3, 2]]"))
+@example(content=MEMORY.replace(b"[0.5]", b"[nan, true]"))
 @example(content=b"a = " + b"[" * 100_000)
 @example(content=b"a." * 20_000 + b"b = 1")
 @example(content=b"[plan]\nout = " + b"9" * 10_000)
@@ -132,7 +161,8 @@ def test_plans(tmp_path_factory, limited, content):
     (folder / "plan.toml").write_bytes(content)
     with limited("plans"):
         plan = one_line_at_most(lambda: read_plan(folder / "plan.toml"))
-    assert plan is None or (plan.transcripts and plan.models and plan.settings)
+    assert plan is None or (plan.models and plan.settings and plan.memory)
+    assert plan is None or plan.transcripts or {COMPUTES[name].per for name in plan.compute} == {"model"}
     assert sorted(p.name for p in folder.rglob("*")) == ["a.txt", "in", "plan.toml"]  # reading writes nothing
 
 
