@@ -20,10 +20,10 @@ import numpy as np
 import pandas as pd
 
 from emcog.human import Crowd, crowd_of_marks
-from emcog.stats import NULLS, AgreementSettings, draws, reading_times, recall_curves, regress, two_sided_p
+from emcog.stats import NULLS, AgreementSettings, draws, reading_times, recall_curves, regress
 from emcog.stats.agreement import Partitions, peri_event
 from emcog.stats.cohesion import cohesion
-from emcog.stats.comparing import chance, measures_of
+from emcog.stats.comparing import against_chance, measures_of
 from emcog.stats.nulls import DEFAULT_NULL
 from emcog.stats.observers import observer_interval
 
@@ -88,18 +88,15 @@ def power(seed: int, run: int, n_null: int) -> Iterator[Row]:
         starts = np.union1d(known, other[rng.random(len(other)) < 0.5])
         starts = starts[(starts > 0) & (starts < N_WORDS)]
         crowd = make_crowd(rng, latent)
-        yield from _p_values(starts, crowd, {"test": "power", "kind": kind}, [DEFAULT_NULL], n_null, run)
+        yield from _p_values(starts, crowd, {"test": "power", "kind": kind}, [None], n_null, run)
 
 
 def _p_values(starts: np.ndarray, crowd: Crowd, row: Row, nulls: Any, n_null: int, seed: int) -> Iterator[Row]:
     chosen, _ = measures_of(None, crowd)
     chosen = [(m, v) for m, v in chosen if m.higher is not None]
-    own = Partitions.of([starts], crowd.n_units)
     for null in nulls:
-        drawn = chance(starts, crowd, chosen, SETTINGS, null, n_null, seed)
-        for m, v in chosen:
-            p = two_sided_p(float(m.score_many(own, crowd, SETTINGS, v)[0]), drawn[m.name, v])
-            yield row | {"metric": m.name, "variant": v, "null_model": null, "p": p}
+        for (metric, variant), found in against_chance(starts, crowd, chosen, SETTINGS, null, n_null, seed).items():
+            yield row | {"metric": metric, "variant": variant, "null_model": found["null_model"], "p": found["p"]}
 
 
 def coverage(seed: int, run: int, n_null: int) -> Iterator[Row]:
@@ -114,7 +111,7 @@ def coverage(seed: int, run: int, n_null: int) -> Iterator[Row]:
         low, high = limits.get((m.name, v), (np.nan, np.nan))
         value = float(m.score_many(own, crowd, SETTINGS, v)[0])
         yield {"test": "coverage", "kind": "agreement", "metric": m.name, "variant": v, "story": story,
-               "null_model": "over observers", "value": value, "low": low, "high": high}  # fmt: skip
+               "null_model": "interval", "value": value, "low": low, "high": high}  # fmt: skip
 
 
 @cache
@@ -146,8 +143,8 @@ def regression(seed: int, run: int, n_null: int) -> Iterator[Row]:
                           "signal": wandering(rng, N_WORDS, 5)})  # fmt: skip
     table["end"] = (np.arange(N_WORDS) % SENTENCE == 0).astype(float)
     for kind in ("logistic", "poisson"):
-        found = regress(table, "presses", ["signal"], kind=kind, controls=["end"], observers="people", folds=2,
-                        n_null=n_null, n_boot=1, seed=run)  # fmt: skip
+        found = regress(table, "presses", ["signal"], kind=kind, controls=["end"], observers="people", folds=10,
+                        n_null=n_null, seed=run)  # fmt: skip
         yield from _tests(found, "regression", kind)
 
 
@@ -159,7 +156,7 @@ def gee(seed: int, run: int, n_null: int) -> Iterator[Row]:
     table = pd.DataFrame({"story": "a", "observer": np.repeat(np.arange(N_OBSERVERS), N_WORDS)})
     table = table.assign(boundary=crowd.marked.ravel().astype(int), signal=np.tile(signal, N_OBSERVERS))
     found = regress(table, "boundary", ["signal"], controls=["since_boundary"], observer="observer", folds=2,
-                    n_null=n_null, n_boot=1, seed=run)  # fmt: skip
+                    n_null=n_null, seed=run)  # fmt: skip
     yield from _tests(found, "regression", "logistic, GEE")
 
 
@@ -169,9 +166,9 @@ def reading(seed: int, run: int, n_null: int) -> Iterator[Row]:
     table = pd.DataFrame({"story": "a", "word": ["word"] * N_WORDS, "length2": rng.normal(size=N_WORDS),
                           "rt_ms": 330 + 30 * wandering(rng, N_WORDS, 10) + 30 * rng.normal(size=N_WORDS),
                           "surprisal": wandering(rng, N_WORDS, 5)})  # fmt: skip
-    found = reading_times(table, controls=["length2"], folds=5, n_boot=1, n_null=n_null, seed=run)
+    found = reading_times(table, controls=["length2"], folds=10, n_boot=1, n_null=n_null, seed=run)
     yield from _tests(found, "reading", "reading_times")
-    found = regress(table, "rt_ms", ["surprisal"], kind="linear", controls=["length2"], folds=5, n_boot=1,
+    found = regress(table, "rt_ms", ["surprisal"], kind="linear", controls=["length2"], folds=10,
                     n_null=n_null, seed=run)  # fmt: skip
     yield from _tests(found, "regression", "linear")
 
@@ -185,7 +182,8 @@ def cohesive(seed: int, run: int, n_null: int) -> Iterator[Row]:
         starts = boundaries(rng, kind, n, 12)
         for null in NULLS:
             found = cohesion(keys, {"people": starts}, null=null, n_null=n_null, seed=run, per_head=False)
-            yield from _tests(found.assign(variant=""), "cohesion", kind)
+            found = found.assign(variant="", ci_low=found.ci_low if null == DEFAULT_NULL else np.nan)
+            yield from _tests(found, "cohesion", kind)
 
 
 def recalls(seed: int, run: int, n_null: int) -> Iterator[Row]:
@@ -194,12 +192,18 @@ def recalls(seed: int, run: int, n_null: int) -> Iterator[Row]:
     items = [rng.permutation(20)[: rng.integers(6, 14)] for _ in range(12)]
     table = pd.concat([pd.DataFrame({"subject": s, "trial": 0, "order": np.arange(len(one)), "item": one * 1.0,
                                      "n_items": 20}) for s, one in enumerate(items)])  # fmt: skip
-    yield from _tests(recall_curves(table, max_lag=2, n_boot=1, n_null=n_null, seed=run), "recall", "random order")
+    yield from _tests(recall_curves(table, max_lag=2, n_null=n_null, seed=run), "recall", "random order")
 
 
 def _tests(found: pd.DataFrame, test: str, kind: str) -> Iterator[Row]:
-    for one in found[found.p.notna()].to_dict("records"):
-        yield {"test": test, "kind": kind} | {name: one[name] for name in ("metric", "variant", "null_model", "p")}
+    """The p of a table of results, and its intervals."""
+    for one in found.to_dict("records"):
+        about = {"kind": kind, "metric": one["metric"], "variant": one["variant"]}
+        if one["p"] == one["p"]:
+            yield {"test": test, "null_model": one["null_model"], "p": one["p"]} | about
+        if one["ci_low"] == one["ci_low"] and one["metric"] != "serial_position":
+            yield {"test": "coverage", "null_model": "interval", "story": 0, "value": one["estimate"],
+                   "low": one["ci_low"], "high": one["ci_high"]} | about  # fmt: skip
 
 
 PARTS: dict[str, tuple[Callable[[int, int, int], Iterator[Row]], float]] = {

@@ -42,8 +42,7 @@ def _boundaries(story: Stimulus, setting: Setting) -> Iterator[dict[str, Any]]:
     for chosen in setting.each(f"{story.name}, regressions", sets):
         try:
             found = regress(table, "boundary", chosen, controls=CONTROLS, lags=1, seed=setting.seed,
-                            n_null=999 if setting.quick else 9999, n_boot=500 if setting.quick else 2000,
-                            dataset=story.dataset)  # fmt: skip
+                            n_null=999 if setting.quick else 9999, dataset=story.dataset)  # fmt: skip
         except (DataError, np.linalg.LinAlgError) as error:
             setting.missing.append(f"{story.name}, {', '.join(chosen)}: {error}")
             continue

@@ -37,18 +37,18 @@ def compare(
 ) -> None:
     """Compare segmentations with people's: agreement, chance and the people's agreement with each other.
 
-    Writes comparison.csv, .parquet, .md and .tex. Null models: circular_shift (default), shuffled_lengths, uniform.
+    Writes comparison.csv, .parquet, .md and .tex. Null models: circular_shift (default; for matched and
+    matched_precision the next), shuffled_lengths, uniform.
     """
     from emcog.human import ConsensusRule
     from emcog.stats import AgreementSettings, save
     from emcog.stats import compare as compare_tables
-    from emcog.stats.nulls import DEFAULT_NULL
 
     settings = AgreementSettings(tolerance=tolerance, tolerance_unit=tolerance_unit)
     rule = None if consensus is None else ConsensusRule(consensus)
     chosen = None if metrics is None else [name.strip() for name in metrics.split(",") if name.strip()]
     table = compare_tables(
-        load_segmentations(segmentations), human, metrics=chosen, null=null or DEFAULT_NULL, n_null=n_null, seed=seed,
+        load_segmentations(segmentations), human, metrics=chosen, null=null, n_null=n_null, seed=seed,
         settings=settings, rule=rule, reaction_time_s=reaction_time,
     )  # fmt: skip
     files = save(table, out, stars=stars)

@@ -64,11 +64,11 @@ def report(
     meanings: dict[str, str] = {}
     if human:
         from emcog.human import ConsensusRule
-        from emcog.stats import DEFAULT_NULL, MEASURES, AgreementSettings
+        from emcog.stats import MEASURES, AgreementSettings
 
         settings = AgreementSettings(tolerance=tolerance, tolerance_unit=tolerance_unit)
         rule = None if consensus is None else ConsensusRule(consensus)
-        draws = (null or DEFAULT_NULL, n_null, seed)
+        draws = (null, n_null, seed)
         people, results = _compared(loaded, human, rule, reaction_time, settings, draws)
         meanings = {name: measure.doc for name, measure in MEASURES.items()}
     page = html_report(
@@ -92,7 +92,7 @@ def _compared(
     rule: "ConsensusRule | None",
     reaction_time: float,
     settings: "AgreementSettings",
-    draws: tuple[str, int, int],
+    draws: tuple[str | None, int, int],
 ) -> tuple[list["ReportPeople"], "pd.DataFrame"]:
     """People on the words of the story, and every segmentation against each of them."""
     import pandas as pd

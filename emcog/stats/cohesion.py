@@ -12,7 +12,7 @@ from emcog.graph.scores import score
 from emcog.graph.similarity import to_numpy
 from emcog.options import check_choice, check_number
 from emcog.stats.nulls import DEFAULT_NULL, NULLS, against, draws
-from emcog.stats.resampling import bootstrap
+from emcog.stats.resampling import jackknife, ratio
 from emcog.stats.rows import tidy
 
 DENSE = 2048
@@ -71,9 +71,9 @@ def cohesion(
     -------
     DataFrame with the columns of `emcog.stats.COLUMNS`, a row for each segmentation, metric and graph (variant
     "layer 3", "layer 3 head 1", "all layers"). estimate is the score minus the mean of the random ones: above 0 is more
-    cohesive for modularity and intra_inter, below 0 for conductance. The interval is bootstrapped over events, of the
-    observed scores about a null mean that is held fixed. null_mean is the random segmentations' own mean score, z the
-    estimate over their standard deviation. n counts events.
+    cohesive for modularity and intra_inter, below 0 for conductance. The interval is over events (jackknife and
+    Student's t), of the observed scores about a null mean that is held fixed. null_mean is the random segmentations'
+    own mean score, z the estimate over their standard deviation. n counts events.
 
     Source: Fountas et al. (2025), Table 1 and Figure 4, where the comparison is with random boundaries.
     """
@@ -92,13 +92,13 @@ def cohesion(
     for variant, sums in _graphs(given, names, per_head):
         for name, value in starts.items():
             for metric in metrics:
-                row = _row(sums, value, random[name], metric, seed)
+                row = _row(sums, value, random[name], metric)
                 rows.append({"analysis": "cohesion", "method": name, "metric": metric, "variant": variant,
                              "null_model": null, "seed": seed, **about} | row)  # fmt: skip
     return tidy(rows)
 
 
-def _row(sums: BlockSums, starts: np.ndarray, random: np.ndarray, metric: str, seed: int) -> dict[str, Any]:
+def _row(sums: BlockSums, starts: np.ndarray, random: np.ndarray, metric: str) -> dict[str, Any]:
     """A segmentation's score in one graph, and what random ones score."""
     observed, note = score(sums, starts, metric)
     found = against(observed, np.asarray(score(sums, random, metric).value))
@@ -106,12 +106,9 @@ def _row(sums: BlockSums, starts: np.ndarray, random: np.ndarray, metric: str, s
     per_event = _per_event(sums, starts, metric)
     if np.isnan(per_event).any():
         low = high = np.nan
-    elif metric == "modularity":  # a sum over events: each stands for its share of the text
-        each = np.stack([per_event * len(starts), np.ones(len(starts))], 1)
-        low, high = bootstrap(each, lambda s: s[..., 0] / s[..., 1], 2000, seed)
-    else:
-        each = np.stack([per_event, np.ones(len(starts))], 1)
-        low, high = bootstrap(each, lambda s: s[..., 0] / s[..., 1], 2000, seed)
+    else:  # modularity is a sum over events, each of which stands for its share of the text; the others are means
+        share = np.diff(starts, append=sums.n) / sums.n if metric == "modularity" else np.ones(len(starts))
+        low, high = jackknife(np.stack([per_event, share], 1), ratio)
     unit = {"modularity": "modularity", "conductance": "conductance", "intra_inter": "ratio"}[metric]
     return found | {"unit": f"{unit}, difference", "estimate": observed - shift, "ci_low": low - shift,
                     "ci_high": high - shift, "n": len(starts), "note": note or "n: events"}  # fmt: skip

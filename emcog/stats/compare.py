@@ -14,7 +14,7 @@ from emcog.options import check_choice, check_number
 from emcog.stats.agreement import MEASURES, AgreementSettings
 from emcog.stats.agreement.ceiling import ceiling
 from emcog.stats.comparing import Key, compare_rows, measures_of
-from emcog.stats.nulls import DEFAULT_NULL, NULLS
+from emcog.stats.nulls import NULLS
 from emcog.stats.rows import tidy
 
 METHODS = {
@@ -30,7 +30,7 @@ def compare(
     human: Any,
     *,
     metrics: Sequence[str] | None = None,
-    null: str = DEFAULT_NULL,
+    null: str | None = None,
     n_null: int = 10_000,
     seed: int = 0,
     settings: AgreementSettings | None = None,
@@ -46,7 +46,8 @@ def compare(
     human : an `AnnotationSet`; a file that `emcog.human.read_annotations` reads; the name of a dataset (`emcog datasets
         list`), of which the story with the segmentation's name is taken; or a `Crowd` that lies on the same words.
     metrics : names in `emcog.stats.agreement.MEASURES`; None for all. Measures that must stand together come together.
-    null, n_null, seed : what chance means (a name in `emcog.stats.NULLS`), how many draws, and from which seed.
+    null, n_null, seed : what chance means (a name in `emcog.stats.NULLS`; None: circular shift, and for matched and
+        matched_precision shuffled event lengths, as they are defined), how many draws, and from which seed.
     settings : tolerance and the like.
     rule : how observers become a consensus; default by density, or the release's own list where nothing else is there.
     reaction_time_s : taken off every time that people marked.
@@ -65,7 +66,8 @@ def compare(
 
     Source: design of emcog, section 7; each measure's own in `MEASURES`.
     """
-    check_choice("null", null, NULLS)
+    if null is not None:
+        check_choice("null", null, NULLS)
     for name in metrics or ():
         check_choice("metric", name, MEASURES)
     n_null = int(check_number("n_null", n_null, low=1, integer=True))

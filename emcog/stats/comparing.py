@@ -7,7 +7,7 @@ import numpy as np
 
 from emcog.human import Crowd
 from emcog.stats.agreement import MEASURES, AgreementSettings, Measure, Partitions
-from emcog.stats.nulls import against, draws
+from emcog.stats.nulls import against, draws, two_sided_p
 from emcog.stats.observers import observer_interval, stretch_interval
 
 BATCH_BYTES = 4_000_000
@@ -36,28 +36,54 @@ def measures_of(names: Sequence[str] | None, crowd: Crowd) -> tuple[list[tuple[M
     return kept, reasons
 
 
-def chance(
+def against_chance(
     starts: np.ndarray,
     crowd: Crowd,
     chosen: Sequence[tuple[Measure, str]],
     settings: AgreementSettings,
-    null: str,
+    null: str | None,
     n_null: int,
     seed: int,
-) -> dict[Key, np.ndarray]:
-    """Every measure's values for `n_null` draws from the null model, all measures on the same draws.
+) -> dict[Key, dict[str, Any]]:
+    """How every measure compares with `n_null` draws from the null model, all measures of one on the same draws.
+
+    Parameters
+    ----------
+    null : None is each measure's own (`Measure.null`).
 
     Returns
     -------
-    (measure, variant) -> float64 (n_null,).
+    (measure, variant) -> the columns null_model, null_mean, null_sd, z, p and n_null.
     """
-    found: dict[Key, list[np.ndarray]] = {(m.name, v): [] for m, v in chosen}
-    drawn = draws(starts, crowd.n_units, null, n_null, seed)
-    for part in _batches(drawn, crowd.n_units):
-        batch = Partitions.of(part, crowd.n_units)
+    out: dict[Key, dict[str, Any]] = {}
+    for model in dict.fromkeys(null or m.null for m, _ in chosen):
+        own = [(m, v) for m, v in chosen if (null or m.null) == model]
+        found = _against(starts, crowd, own, settings, draws(starts, crowd.n_units, model, n_null, seed))
+        out |= {key: {"null_model": model} | columns for key, columns in found.items()}
+    return out
+
+
+def _against(
+    starts: np.ndarray,
+    crowd: Crowd,
+    chosen: Sequence[tuple[Measure, str]],
+    settings: AgreementSettings,
+    drawn: np.ndarray,
+) -> dict[Key, dict[str, Any]]:
+    values: dict[Key, list[np.ndarray]] = {(m.name, v): [] for m, v in chosen}
+    tested: dict[Key, list[np.ndarray]] = {key: [] for key in values}
+    own = Partitions.of([starts], crowd.n_units)
+    for batch in (own, *(Partitions.of(part, crowd.n_units) for part in _batches(drawn, crowd.n_units))):
         for measure, variant in chosen:
-            found[measure.name, variant].append(measure.score_many(batch, crowd, settings, variant))
-    return {key: np.concatenate(values) for key, values in found.items()}
+            values[measure.name, variant].append(measure.score_many(batch, crowd, settings, variant))
+            if measure.tested:
+                tested[measure.name, variant].append(measure.tested_many(batch, crowd, settings, variant))
+    out = {}
+    for key, parts in values.items():
+        out[key] = against(float(parts[0][0]), np.concatenate(parts[1:]))
+        if tested[key]:
+            out[key]["p"] = two_sided_p(float(tested[key][0][0]), np.concatenate(tested[key][1:]))
+    return out
 
 
 def compare_rows(
@@ -66,7 +92,7 @@ def compare_rows(
     *,
     metrics: Sequence[str] | None = None,
     settings: AgreementSettings | None = None,
-    null: str = "shuffled_lengths",
+    null: str | None = None,
     n_null: int = 10_000,
     seed: int = 0,
     ceilings: dict[Key, float] | None = None,
@@ -86,7 +112,7 @@ def compare_rows(
     starts = starts[starts > 0]
     batch = Partitions.of([starts], crowd.n_units)
     observed = {(m.name, v): float(m.score_many(batch, crowd, settings, v)[0]) for m, v in chosen}
-    by_chance = chance(starts, crowd, chosen, settings, null, n_null, seed) if len(starts) else {}
+    by_chance = against_chance(starts, crowd, chosen, settings, null, n_null, seed) if len(starts) else {}
     limits = observer_interval(starts, crowd, chosen, settings, seed) if intervals else {}
     if intervals and not limits:
         limits = stretch_interval(starts, crowd, chosen, settings)
@@ -96,11 +122,11 @@ def compare_rows(
         value = observed[key]
         row = {"metric": measure.name, "variant": variant, "unit": measure.unit_of(crowd, variant),
                "bin": crowd.bin_s, "tolerance": settings.tolerance if measure.tolerant else np.nan,
-               "estimate": value, "null_model": null, "n": len(starts), "seed": seed,
+               "estimate": value, "n": len(starts), "seed": seed,
                "ceiling": (ceilings or {}).get(key, np.nan)}  # fmt: skip
         row["ci_low"], row["ci_high"] = limits.get(key, (np.nan, np.nan))
         if key in by_chance:
-            row |= against(value, by_chance[key])
+            row |= by_chance[key]
         if measure.higher is None:
             row |= {"null_model": None, "null_mean": None, "null_sd": None, "z": None, "p": None, "n_null": None}
         rows.append(row)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from emcog.stats.stretches import jackknife_errors
+
 Z975 = 1.959963984540054
 
 
@@ -15,7 +17,8 @@ class Fit:
     """A fitted model: what later tests need of it.
 
     names : of the coefficients, in the order of `coefficients` and `errors` (the intercept is left out).
-    kind : what was fitted, in words. log_likelihood : by maximum likelihood, nats. n_parameters : mean's only.
+    kind : what was fitted, in words. log_likelihood : by maximum likelihood, nats. variances : of rows and of groups.
+    expected : (n,), share expected of each row, where only the fitting knows it.
     """
 
     names: tuple[str, ...]
@@ -24,6 +27,8 @@ class Fit:
     log_likelihood: float
     kind: str
     note: str = ""
+    variances: tuple[float, float] = (1.0, 0.0)
+    expected: np.ndarray | None = None
 
     def wald(self, name: str) -> dict[str, Any]:
         """One coefficient with its interval, z and p."""
@@ -62,11 +67,32 @@ def mixed(y: np.ndarray, columns: dict[str, np.ndarray], group: np.ndarray) -> F
             found = sm.MixedLM(y, X, group).fit(reml=False, method="powell")
         if found.converged and np.isfinite(found.llf) and np.isfinite(found.bse_fe).all():
             b, se = found.fe_params[1:] / scale, found.bse_fe[1:] / scale
-            return Fit(names, b, se, float(found.llf), "mixed, random intercepts")
+            variances = float(found.scale), float(np.asarray(found.cov_re)[0, 0])
+            return Fit(names, b, se, float(found.llf), "mixed, random intercepts", variances=variances)
         note = "the mixed model did not converge"
     found = sm.OLS(y, X).fit()
     b, se = found.params[1:] / scale, found.bse[1:] / scale
     return Fit(names, b, se, float(found.llf), "ordinary least squares", note)
+
+
+def stretch_errors(fit: Fit, y: np.ndarray, columns: dict[str, np.ndarray], group: np.ndarray, stretch: np.ndarray
+                   ) -> dict[str, float]:  # fmt: skip
+    """Each coefficient's standard error over stretches of words (see `emcog.stats.stretches`), by name.
+
+    A random intercept is taken out as generalised least squares does: of each row the part of its group's mean that
+    the variances of `fit` give. stretch : (n,), numbers from 0.
+    """
+    rows, groups = fit.variances
+    number, n = np.unique(group, return_inverse=True, return_counts=True)[1:]
+    share = 1 - np.sqrt(rows / (rows + n * groups))
+    raw = np.column_stack([y, np.ones(len(y)), *columns.values()])
+    scale = np.where(raw.std(0) > 0, raw.std(0), 1.0)
+    raw = raw / scale
+    means = np.stack([np.bincount(number, column) / n for column in raw.T], axis=1)
+    free = raw - (share[:, None] * means)[number]
+    b = np.linalg.lstsq(free[:, 1:], free[:, 0], rcond=None)[0]
+    errors = jackknife_errors(free[:, 1:], free[:, 0] - free[:, 1:] @ b, np.ones(len(y)), stretch)
+    return dict(zip(columns, (errors * scale[0] / scale[1:])[1:].tolist(), strict=True))
 
 
 def likelihood_ratio(small: Fit, full: Fit) -> dict[str, Any]:

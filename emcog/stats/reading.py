@@ -12,9 +12,8 @@ from emcog.stats import linear, resampling
 from emcog.stats.designs import check_columns, control_columns, with_past
 from emcog.stats.nulls import against
 from emcog.stats.rows import tidy
+from emcog.stats.stretches import SIZE, t_interval
 from emcog.stats.words import lagged
-
-BLOCK = 50  # words; reading times far apart are as good as independent
 
 
 def reading_times(
@@ -51,7 +50,7 @@ def reading_times(
         counted in `corpus`.
     corpus : texts to count words in.
     spillover : words before that still act on a reading time.
-    folds, n_boot, n_null, seed : of the cross-validation, the bootstrap over stretches and the null model.
+    folds, n_boot, n_null, seed : of the cross-validation, the bootstrap of the ratio of gains and the null model.
     dataset : name for the table.
 
     Returns
@@ -59,13 +58,16 @@ def reading_times(
     DataFrame with the columns of `emcog.stats.COLUMNS`. Per predictor (its name is in `method`), by metric:
         r : Pearson's, with the reading time of the same word (variant "same word") or of the next ("next word").
         slope : ms a bit, variant "lag 0", "lag 1", ...; from a mixed model with a random intercept a story (one story:
-            ordinary least squares); interval and p are Wald's, z the slope over its standard error. Like the next, they
-            take words for independent, which reading times are not: their p are too small.
+            ordinary least squares); interval, z and p leave out each stretch of 50 words in turn
+            (`emcog.stats.stretches`), since reading times of neighbouring words are alike.
+        wald : the model's own z and p of the slope; like the next, they take words for independent, and their p are
+            too small.
         likelihood_ratio : chi-square of the same models by maximum likelihood, with and without the predictor.
         delta_log_likelihood : nats a word, cross-validated; p against moving the predictor around each story, which
             keeps its autocorrelation and that of the reading times.
     With several predictors also r_between (method "a ~ b") and delta_log_likelihood_ratio (method "b / a" for each b
-    after the first predictor a). n counts words; intervals are bootstrapped over stretches unless said otherwise.
+    after the first predictor a). n counts words; intervals are over stretches: by jackknife and
+    Student's t, that of the ratio by bootstrap.
 
     Raises DataError for missing columns, unknown controls or too few words.
 
@@ -88,9 +90,9 @@ def reading_times(
     n_parameters = 1 + len(baseline) + spillover + 1
     if whole.sum() < 5 * n_parameters:
         raise DataError(f"only {whole.sum()} words have a reading time and all predictors: too few for {n_parameters}")
-    unit = resampling.blocks(stories[whole], BLOCK)
+    unit = resampling.blocks(stories[whole], SIZE)
     if unit.max() + 1 < folds:
-        raise DataError(f"{whole.sum()} words make {unit.max() + 1} stretches of {BLOCK}: ask for fewer folds")
+        raise DataError(f"{whole.sum()} words make {unit.max() + 1} stretches of {SIZE}: ask for fewer folds")
     note = f"n: words; baseline: {', '.join(controls)} of this word and {spillover} before{said}"
     common = {"analysis": "reading_times", "dataset": dataset, "story": _named(stories[whole]), "n": whole.sum(),
               "seed": seed, "note": note}  # fmt: skip
@@ -145,12 +147,17 @@ class _Words:
         ]
         small = linear.mixed(self.y, self.baseline, self.story)
         full = linear.mixed(self.y, self.baseline | columns, self.story)
+        errors = linear.stretch_errors(full, self.y, self.baseline | columns, self.story, self.unit)
         for lag, name in enumerate(columns):
-            out.append({"metric": "slope", "variant": f"lag {lag}", "unit": "ms/bit"} | full.wald(name))
+            wald, variant = full.wald(name), f"lag {lag}"
+            slope = {"estimate": wald["estimate"]} | t_interval(wald["estimate"], errors[name], self.unit.max() + 1)
+            out.append({"metric": "slope", "variant": variant, "unit": "ms/bit"} | slope)
+            own = {"estimate": wald["z"], "z": wald["z"], "p": wald["p"], "null_model": "Wald"}
+            out.append({"metric": "wald", "variant": variant, "unit": "z"} | own)
         test = linear.likelihood_ratio(small, full)
         out.append({"metric": "likelihood_ratio", "variant": full.kind, "unit": "chi2"} | test)
         sums = resampling.unit_sums(np.stack([gain, np.ones_like(gain)], 1), self.unit)
-        low, high = resampling.bootstrap(sums, lambda s: s[..., 0] / s[..., 1], self.n_boot, self.seed)
+        low, high = resampling.jackknife(sums, resampling.ratio)
         out.append({"metric": "delta_log_likelihood", "variant": "cross-validated", "unit": "nats/word",
                     "estimate": gain.mean(), "ci_low": low, "ci_high": high, "null_model": "circular_shift"}
                    | against(float(gain.mean()), self.moved(columns)))  # fmt: skip
@@ -161,14 +168,14 @@ class _Words:
         there = ~np.isnan(x)
         each = resampling.correlation_sums(x[there], y[there])
         sums = resampling.unit_sums(each, np.unique(self.unit[there], return_inverse=True)[1])
-        low, high = resampling.bootstrap(sums, resampling.correlation, self.n_boot, self.seed)
+        low, high = resampling.jackknife(sums, resampling.correlation)
         return {"estimate": float(resampling.correlation(each.sum(0))), "ci_low": low, "ci_high": high,
                 "n": there.sum()}  # fmt: skip
 
     def ratio(self, above: np.ndarray, below: np.ndarray) -> dict[str, Any]:
         """The ratio of two models' gains, stretches drawn for both at once."""
         sums = resampling.unit_sums(np.stack([above, below], 1), self.unit)
-        low, high = resampling.bootstrap(sums, lambda s: s[..., 0] / s[..., 1], self.n_boot, self.seed)
+        low, high = resampling.bootstrap(sums, resampling.ratio, self.n_boot, self.seed)
         return {"metric": "delta_log_likelihood_ratio", "variant": "cross-validated", "unit": "ratio",
                 "estimate": above.sum() / below.sum(), "ci_low": low, "ci_high": high}  # fmt: skip
 

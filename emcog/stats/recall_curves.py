@@ -11,7 +11,7 @@ from emcog.errors import DataError
 from emcog.options import check_number
 from emcog.stats import recall
 from emcog.stats.nulls import against
-from emcog.stats.resampling import bootstrap, interval, unit_sums, weights
+from emcog.stats.resampling import jackknife, ratio, unit_sums
 from emcog.stats.rows import tidy
 
 TRIAL_COLUMNS = ("subject", "trial", "order", "item", "n_items")
@@ -58,7 +58,6 @@ def recall_curves(
     trials: pd.DataFrame,
     *,
     max_lag: int = 5,
-    n_boot: int = 2000,
     n_null: int = 1000,
     seed: int = 0,
     **about: str,
@@ -68,10 +67,10 @@ def recall_curves(
     Parameters
     ----------
     trials : one row an item recalled: subject, trial, order, item (event of the story from 0; NaN for something that is
-        none), n_items (events that could be recalled in this trial); optionally unit (what the bootstrap draws; default
+        none), n_items (events that could be recalled in this trial); optionally unit (what intervals are over; default
         the subject, or with a single subject the trial). Repeats are dropped.
     max_lag : of the lag-CRP.
-    n_boot, n_null, seed : of intervals and of the null model.
+    n_null, seed : of the null model.
     about : dataset=, story=, model=, method= for the table.
 
     Returns
@@ -83,7 +82,7 @@ def recall_curves(
         temporal_clustering : mean percentile rank of the distance taken; 0.5 is chance, 1 always the nearest.
         serial_position : share of trials that recalled the item (variant "item 0").
     Values are means over subjects of each subject's own. For all but serial_position the null model puts each trial's
-    items in random order. n counts trials; intervals are bootstrapped over units.
+    items in random order. n counts trials; intervals are over units, by jackknife and Student's t.
 
     Source: Kahana (1996); Sederberg et al. (2010).
     """
@@ -97,7 +96,7 @@ def recall_curves(
     rows = []
     for name, measure in observed.items():
         estimate = data.mean(measure)
-        low, high = data.interval(measure, n_boot, seed)
+        low, high = data.interval(measure)
         rows.append(common | {"metric": measure.metric, "variant": name, "unit": measure.unit, "estimate": estimate,
                               "ci_low": low, "ci_high": high, "null_model": "shuffled_order"}
                     | against(estimate, chance[name]))  # fmt: skip
@@ -105,7 +104,7 @@ def recall_curves(
         share = _Measure(
             "serial_position", "proportion", np.stack([np.nan_to_num(column), ~np.isnan(column)], 1), _ratio
         )
-        low, high = data.interval(share, n_boot, seed)
+        low, high = data.interval(share)
         rows.append(common | {"metric": share.metric, "variant": f"item {item}", "unit": share.unit,
                               "estimate": data.mean(share), "ci_low": low, "ci_high": high})  # fmt: skip
     return tidy(rows)
@@ -181,16 +180,19 @@ class _Trials:
         """Mean over subjects of the value of each subject's summed counts."""
         return float(_mean(measure.value(unit_sums(measure.counted, self.subject))))
 
-    def interval(self, measure: _Measure, n_boot: int, seed: int) -> tuple[float, float]:
-        """95% bootstrap interval of `mean`: units are drawn, and with them their trials."""
+    def interval(self, measure: _Measure) -> tuple[float, float]:
+        """95% interval of `mean` over units, each with all its trials, within what the measure can be."""
         n_units, n_subjects = self.unit.max() + 1, self.subject.max() + 1
         if n_subjects == 1:
-            return bootstrap(unit_sums(measure.counted, self.unit), measure.value, n_boot, seed)
-        values = measure.value(unit_sums(measure.counted, self.subject))
-        values = values[~np.isnan(values)]
-        if len(values) < 2 or n_units != n_subjects:
+            low, high = jackknife(unit_sums(measure.counted, self.unit), measure.value)
+        elif n_units == n_subjects:
+            values = measure.value(unit_sums(measure.counted, self.subject))
+            values = values[~np.isnan(values)]
+            low, high = jackknife(np.stack([values, np.ones_like(values)], axis=1), ratio)
+        else:
             return np.nan, np.nan
-        return interval(weights(len(values), n_boot, seed) @ values / len(values))
+        least = -1.0 if measure.metric == "forward_asymmetry" else 0.0
+        return max(low, least), min(high, 1.0)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from emcog.stats import glm, linear, resampling
 from emcog.stats.designs import CONTROLS, Design, make_design
 from emcog.stats.rows import tidy
 from emcog.stats.shifts import shift_test
+from emcog.stats.stretches import SIZE, jackknife_errors, t_interval
 
 KINDS = ("logistic", "mixed", "poisson", "linear")
 
@@ -33,7 +35,6 @@ def regress(
     corpus: Iterable[str] | None = None,
     folds: int = 10,
     n_null: int = 10_000,
-    n_boot: int = 2000,
     seed: int = 0,
     **about: str,
 ) -> pd.DataFrame:
@@ -55,19 +56,19 @@ def regress(
     observer : column that tells observers apart.
     observers : column with how many observers a count (or a 0 to n outcome of "logistic") is of.
     story, word, corpus : as in `emcog.stats.reading_times`.
-    folds, n_boot, n_null, seed : of cross-validation, bootstrap and null model.
+    folds, n_null, seed : of cross-validation and null model.
     about : dataset=, model= for the table.
 
     Returns
     -------
     DataFrame with the columns of `emcog.stats.COLUMNS`; per predictor and lag (in `method` and `variant`):
-        slope : log odds, log rate or ms per unit of the predictor, its interval from the model; z, p
-            and n_null from moving the predictor around the story (`emcog.stats.shifts`), since the model's own p takes
-            words for independent. The model's z and p are in the row `wald`.
+        slope : log odds, log rate or ms per unit of the predictor; its interval leaves out each stretch of 50 words in
+            turn (`emcog.stats.stretches`); z, p and n_null are from moving the predictor around the story
+            (`emcog.stats.shifts`), since the model's own take words for independent. Those are in the row `wald`.
         wald : the model's z, and its p.
     and for all predictors together (method "all"):
         likelihood_ratio : chi-square against the controls alone (of the model without clusters, as GEE has none).
-        delta_log_likelihood : nats a row, cross-validated over stretches of 50 words; interval by bootstrap over them.
+        delta_log_likelihood : nats a row, cross-validated over stretches of 50 words; interval over them.
     n counts rows.
 
     Raises DataError for missing columns, outcomes of another kind or too few words; OptionError for unknown options.
@@ -85,8 +86,9 @@ def regress(
         raise OptionError("kind='mixed' needs observers: name their column with observer=")
     design = make_design(table, outcome, predictors, controls, lags, observer, observers, story, word, corpus)
     _check_outcome(design, kind, outcome)
-    model = _Model(design, kind, folds, int(n_boot), int(seed))
+    model = _Model(design, kind, folds, int(seed))
     test, full = model.fit(design.full), design.full
+    errors = model.errors(test)
     note = f"n: rows; {test.kind}; controls: {', '.join(controls) or 'none'}{design.said}"
     note += f"; {test.note}" if test.note else ""
     unit = {"linear": "ms", "poisson": "log rate"}.get(kind, "log odds")
@@ -96,10 +98,11 @@ def regress(
         if name in design.base:
             continue
         column, lag = name.rsplit("_", 1)
-        wald = test.wald(name)
+        wald, error = test.wald(name), errors[name]
         place = {"method": column, "variant": f"lag {lag}"}
         moved = model.shift(name, n_null)
-        slope = {k: wald[k] for k in ("estimate", "ci_low", "ci_high")}
+        limits = t_interval(wald["estimate"], error, model.stretches.max() + 1)
+        slope = {"estimate": wald["estimate"], "ci_low": limits["ci_low"], "ci_high": limits["ci_high"]}
         rows.append(common | place | slope | {"metric": "slope", "unit": f"{unit}/unit", "null_model": "circular_shift",
                                               "p": moved["p"], "z": moved["z"], "n_null": moved["n_null"],
                                               "seed": seed})  # fmt: skip
@@ -116,12 +119,33 @@ class _Model:
     design: Design
     kind: str
     folds: int
-    n_boot: int
     seed: int
 
     @property
     def family(self) -> str:
         return "poisson" if self.kind == "poisson" else "logistic"
+
+    @cached_property
+    def stretches(self) -> np.ndarray:
+        """Number of the stretch of words that each row lies in, that of all observers of these words. (n,)."""
+        return resampling.blocks(self.design.word_story, SIZE)[self.design.word]
+
+    def errors(self, fit: linear.Fit) -> dict[str, float]:
+        """Standard error of each coefficient of the full model over stretches of words, by name."""
+        d = self.design
+        if self.kind == "linear":
+            return linear.stretch_errors(fit, d.y, d.full, self.group, self.stretches)
+        X = d.matrix(d.full)
+        scale = np.array([column.std() or 1.0 for column in d.full.values()])
+        expected = glm.fit(X, d.y, d.size, self.family).expected if fit.expected is None else fit.expected
+        weights = d.size * (expected if self.family == "poisson" else expected * (1 - expected))
+        every = jackknife_errors(X, d.y - d.size * expected, weights, self.stretches)
+        return dict(zip(d.full, (every[1:] / scale).tolist(), strict=True))
+
+    @property
+    def group(self) -> np.ndarray:
+        """Whose random intercept a linear model has: the observer's, or the story's."""
+        return self.design.story if self.design.observer is None else self.design.observer
 
     def fit(self, columns: dict[str, np.ndarray]) -> linear.Fit:
         """The reported model, by statsmodels."""
@@ -129,7 +153,7 @@ class _Model:
 
         d = self.design
         if self.kind == "linear":
-            return linear.mixed(d.y, columns, d.observer if d.observer is not None else d.story)
+            return linear.mixed(d.y, columns, self.group)
         names = tuple(columns)
         raw = np.column_stack(list(columns.values()))
         scale = np.where(raw.std(0) > 0, raw.std(0), 1.0)
@@ -161,8 +185,10 @@ class _Model:
         model = BinomialBayesMixedGLM(d.y, X, Z, np.zeros(Z.shape[1], dtype=int), vcp_p=1, fe_p=10)
         found = model.fit_vb(verbose=False)
         note = "" if np.isfinite(found.fe_sd).all() else "the mixed model did not converge"
+        expected = 1 / (1 + np.exp(-np.clip(X @ found.fe_mean + Z @ found.vc_mean, -30, 30)))
         return linear.Fit(names, found.fe_mean[1:] / scale, found.fe_sd[1:] / scale, np.nan,
-                          f"mixed logistic by variational Bayes, {Z.shape[1]} observers", note)  # fmt: skip
+                          f"mixed logistic by variational Bayes, {Z.shape[1]} observers", note,
+                          expected=expected)  # fmt: skip
 
     def shift(self, name: str, n_null: int) -> dict[str, Any]:
         """The test that moves the predictor around the story, on rows summed over observers."""
@@ -186,8 +212,7 @@ class _Model:
 
         d = self.design
         if self.kind == "linear":
-            group = d.observer if d.observer is not None else d.story
-            small, full = linear.mixed(d.y, d.base, group), linear.mixed(d.y, d.full, group)
+            small, full = linear.mixed(d.y, d.base, self.group), linear.mixed(d.y, d.full, self.group)
             return {"metric": "likelihood_ratio", "variant": full.kind, "unit": "chi2"} | linear.likelihood_ratio(
                 small, full
             )
@@ -201,7 +226,7 @@ class _Model:
     def gain(self) -> dict[str, Any]:
         """Held-out log-likelihood with the predictors less that without, a row."""
         d = self.design
-        unit = resampling.blocks(d.word_story, 50)[d.word]
+        unit = self.stretches
         if unit.max() + 1 < self.folds:
             raise DataError(f"{unit.max() + 1} stretches of 50 words are too few for {self.folds} folds: ask for fewer")
         order = np.random.default_rng(self.seed).permutation(unit.max() + 1)
@@ -212,7 +237,7 @@ class _Model:
             each = [glm.held_out(d.matrix(c), d.y, d.size, fold, self.family) for c in (d.full, d.base)]
         gained = each[0] - each[1]
         sums = resampling.unit_sums(np.stack([gained, np.ones_like(gained)], 1), unit)
-        low, high = resampling.bootstrap(sums, lambda s: s[..., 0] / s[..., 1], self.n_boot, self.seed)
+        low, high = resampling.jackknife(sums, resampling.ratio)
         return {"metric": "delta_log_likelihood", "variant": "cross-validated", "unit": "nats/row",
                 "estimate": gained.mean(), "ci_low": low, "ci_high": high}  # fmt: skip
 

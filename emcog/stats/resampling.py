@@ -50,6 +50,39 @@ def bootstrap(
     return interval(values)
 
 
+def jackknife(sums: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]) -> tuple[float, float]:
+    """95% interval of a smooth statistic of sums over units: the value and Student's t times its jackknife error.
+
+    With a dozen units it holds where the middle 95% of bootstrap samples is too narrow (analyses/calibration.py).
+
+    Parameters
+    ----------
+    sums, statistic : as in `bootstrap`.
+
+    Returns
+    -------
+    (low, high); NaN with fewer than two units, or where the statistic is undefined without one of them.
+
+    Source: Tukey (1958).
+    """
+    from scipy.stats import t
+
+    n = len(sums)
+    if n < 2:
+        return np.nan, np.nan
+    whole = sums.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value, without = float(statistic(whole)), statistic(whole - sums)
+    error = np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2))
+    reach = t.ppf(0.5 + LEVEL / 2, n - 1) * error
+    return float(value - reach), float(value + reach)
+
+
+def ratio(sums: np.ndarray) -> np.ndarray:
+    """The first of two sums over the second (..., 2)."""
+    return sums[..., 0] / sums[..., 1]
+
+
 def interval(values: np.ndarray) -> tuple[float, float]:
     """The middle 95% of `values`, NaN left out."""
     values = values[~np.isnan(values)]

@@ -63,13 +63,22 @@ def test_failing_names_what_fails(calibration):
     rows = [("agreement", "clustered", "wasserstein", "units", "shuffled_lengths", 0.17),
             ("agreement", "clustered", "wasserstein", "units", "circular_shift", 0.05),
             ("agreement", "regular", "f1", "v", "circular_shift", 0.07),
+            ("agreement", "regular", "matched", "v", "shuffled_lengths", 0.08),  # its own null model
+            ("reading", "reading_times", "slope", "lag 0", "t(11), stretches", 0.09),
+            ("reading", "reading_times", "wald", "lag 0", "Wald", 0.2),
             ("agreement", "regular", "boundary_density", "v", "circular_shift", 0.02),
+            ("coverage", "agreement", "f1", "v", "interval", 0.9),
+            ("coverage", "agreement", "pk", "v", "interval", 0.95),
+            ("coverage", "agreement", "recall", "v", "interval", 0.99),
             ("power", "regular", "f1", "v", "circular_shift", 0.9)]  # fmt: skip
-    table = pd.DataFrame(rows, columns=["test", "kind", "metric", "variant", "null_model", "rate"])
-    ours, others, careful = calibration.failing(table).split("\n\n")
-    assert "f1 with regular (circular_shift, 7.0%)" in ours and "wasserstein" not in ours
-    assert "wasserstein with clustered (shuffled_lengths, 17.0%)" in others
-    assert "boundary_density (v) with regular (2.0%)" in careful
+    table = pd.DataFrame(rows, columns=["test", "kind", "metric", "variant", "null_model", "rate"]).assign(se=0.005)
+    ours, others, careful, narrow, wide = calibration.failing(table).split("\n\n")
+    for said in ("f1 (v) with regular (circular_shift, 7.0% ± 0.5%)", "matched (v) with", "slope (lag 0) with"):
+        assert said in ours
+    assert "wasserstein" not in ours and "wald" not in ours and ours.count(";") == 2
+    assert "wasserstein (units) with clustered (shuffled_lengths, 17.0%" in others and "wald" in others
+    assert "boundary_density (v) with regular (circular_shift, 2.0%" in careful
+    assert "f1" in narrow and "recall" in wide and "pk" not in narrow + wide
 
 
 def test_the_script_goes_on_where_it_was_and_counts_the_same_in_two_processes(

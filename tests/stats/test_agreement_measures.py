@@ -168,6 +168,22 @@ def test_wasserstein_is_scipys(pair, data):
     assert MEASURES["count_ratio"].score(ours, crowd) == len(ours) / len(theirs)
 
 
+def test_what_is_tested_of_wasserstein_is_free_of_how_uneven_either_is():
+    measure, settings = MEASURES["wasserstein"], AgreementSettings()
+
+    def tested(ours, theirs, n, at=None, variant="units"):
+        return measure.tested_many(Partitions.of([ours], n), listed(theirs, n, at=at), settings, variant)[0]
+
+    # On 5 units an even spread is at 1, 2, 3 and 4, from which one boundary at 1 lies 1.5, one at 4 as far.
+    assert tested([1], [4], 5) == pytest.approx(3 / (1.5 + 1.5))  # opposite
+    assert tested([1], [1], 5) == 0
+    assert tested([2], [4], 5) == pytest.approx(2 / (1.0 + 1.5))
+    at = [0, 1, 2, 4, 9]  # an even spread has a quarter at 1, 2, 4 and 9 s
+    assert tested([1], [4], 5, at, "s") == pytest.approx(8 / ((1 + 3 + 8) / 4 + (8 + 7 + 5) / 4))
+    assert tested([1], [4], 5, at, "share") == tested([1], [4], 5, at, "s")
+    assert np.isnan(tested([], [4], 5))
+
+
 # --- observers -------------------------------------------------------------------------------------------------------
 
 

@@ -2,9 +2,11 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.stats import t, ttest_1samp
 
 from emcog.errors import DataError, OptionError
 from emcog.graph import conductance, modularity, similarity
+from emcog.graph.scores import score
 from emcog.stats import Keys, cohesion, draws
 
 STARTS = np.array([0, 20, 45, 60, 90])
@@ -51,6 +53,20 @@ def test_a_row_is_the_graphs_score_less_the_nulls(found):
         assert row.z == pytest.approx(row.estimate / scores.std(ddof=1))
         assert row.ci_low < row.estimate < row.ci_high
         assert (row.n, row.n_null, row.story, row.model) == (5, 199, "s", "m")
+
+
+def test_the_interval_is_over_events(found):
+    """Student's for conductance, a mean over events; for modularity, a sum, that of its ratio to their length."""
+    graph = similarity(planted()[1])
+    each = conductance(graph, STARTS, per_event=True)
+    row = pick(found, "people", "conductance", "layer 1")
+    low, high = ttest_1samp(each, 0).confidence_interval(0.95)
+    assert (row.ci_low, row.ci_high) == pytest.approx((low - row.null_mean, high - row.null_mean))
+    each, length = score(graph, STARTS, "modularity", per_event=True).value, np.diff(np.append(STARTS, 110)) / 110
+    without = [(each.sum() - e) / (1 - share) for e, share in zip(each, length, strict=True)]
+    error = np.sqrt(4 / 5 * np.sum((np.array(without) - np.mean(without)) ** 2))
+    row = pick(found, "people", "modularity", "layer 1")
+    assert row.ci_high - row.ci_low == pytest.approx(2 * t.ppf(0.975, 4) * error)
 
 
 def test_keys_are_collected_chunk_by_chunk_and_layer_by_layer():

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import wasserstein_distance
 
 import emcog
 from emcog.cli import main
@@ -69,15 +70,26 @@ def test_boundaries_where_people_have_them_agree_and_others_do_not(table):
     assert pick(table, "S", "f1").tolerance == 1 and np.isnan(pick(table, "S", "pk").tolerance)
 
 
+def unevenness(ours, theirs):
+    even = np.arange(1, N)
+    return wasserstein_distance(ours, theirs) / (wasserstein_distance(ours, even) + wasserstein_distance(theirs, even))
+
+
 def test_a_row_is_the_measure_by_hand(table, far, people):
     crowd = people.crowd(far)
     starts = far.events["start_word"].to_numpy()[1:]
     for name in ("matched_precision", "window_diff", "wasserstein"):
         measure, row = MEASURES[name], pick(table, "SC", name)
         assert row.estimate == measure.score(starts, crowd, TIGHT)
-        null = measure.score_many(Partitions.of(draws(starts, N, n_null=199), N), crowd, TIGHT)
+        assert row.null_model == ("shuffled_lengths" if name == "matched_precision" else "circular_shift")
+        null = measure.score_many(Partitions.of(draws(starts, N, row.null_model, 199), N), crowd, TIGHT)
         assert row.null_mean == pytest.approx(null.mean())
-        assert row.p == pytest.approx(two_sided_p(row.estimate, null))
+        if name == "wasserstein":  # its p is that of a ratio, here by scipy
+            moved = draws(starts, N, n_null=199)
+            tested = two_sided_p(unevenness(starts, crowd.starts), [unevenness(one, crowd.starts) for one in moved])
+            assert row.p == pytest.approx(tested)
+        else:
+            assert row.p == pytest.approx(two_sided_p(row.estimate, null))
         assert row.ceiling == pytest.approx(ceiling(measure, crowd, TIGHT).mean)
         assert row.ci_low <= row.estimate <= row.ci_high
 

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from scipy.stats import t
 
 from emcog.errors import DataError
 from emcog.stats import reading_times
-from emcog.stats.linear import Folded, held_out, likelihood_ratio, mixed
+from emcog.stats.linear import Folded, held_out, likelihood_ratio, mixed, stretch_errors
 
 WORDS = Path(__file__).parents[3] / "shared" / "human" / "natural_stories" / "words.csv"
 
@@ -73,7 +74,14 @@ def test_one_story_is_ordinary_least_squares_by_hand():
     for lag in range(3):
         row = pick(found, "slope", variant=f"lag {lag}")
         assert row.estimate == pytest.approx(full.params[f"surprisal{lag}"])
-        assert row.z == pytest.approx(full.tvalues[f"surprisal{lag}"])
+        wald = pick(found, "wald", variant=f"lag {lag}")
+        assert (wald.z, row.null_model) == (pytest.approx(full.tvalues[f"surprisal{lag}"]), "t(5), stretches")
+        without = [sm.OLS(y[k], sm.add_constant(X[k])).fit().params[f"surprisal{lag}"]
+                   for k in (np.arange(len(y)) // 50 != g for g in range(6))]  # fmt: skip
+        error = np.sqrt(5 / 6 * np.sum((np.array(without) - np.mean(without)) ** 2))
+        assert row.z == pytest.approx(row.estimate / error)
+        assert row.ci_high - row.ci_low == pytest.approx(2 * t.ppf(0.975, 5) * error)
+        assert row.p == pytest.approx(2 * t.sf(abs(row.z), 5))
     test = pick(found, "likelihood_ratio")
     statistic, p, _ = full.compare_lr_test(small)
     assert (test.estimate, test.p) == (pytest.approx(statistic), pytest.approx(p))
@@ -94,6 +102,25 @@ def test_the_mixed_model_is_statsmodels():
     assert ours.log_likelihood == pytest.approx(theirs.llf, abs=1e-3)
     small = mixed(y, {"l": columns["l"]}, story)
     assert likelihood_ratio(small, ours)["estimate"] == pytest.approx(2 * (ours.log_likelihood - small.log_likelihood))
+
+
+def test_errors_over_stretches_take_the_random_intercept_out():
+    """Against the same quasi-demeaned regression, each stretch left out of it in a loop."""
+    table, columns = made(), {}
+    columns = {"x": table.surprisal.to_numpy(), "l": table.word.str.len().to_numpy(float)}
+    y, story = table.rt_ms.to_numpy() + 40 * (table.story == 1), table.story.to_numpy()
+    fit, stretch = mixed(y, columns, story), np.arange(900) // 50
+    rows, groups = fit.variances
+    share = 1 - np.sqrt(rows / (rows + 300 * groups))
+    assert 0.9 < share < 1
+    whole = pd.DataFrame({"y": y, "one": 1.0, **columns})
+    free = whole - share * whole.groupby(story).transform("mean")
+    kept = [np.ones(900, dtype=bool), *[stretch != g for g in range(18)]]
+    params = [sm.OLS(free.y[rows], free.drop(columns="y")[rows]).fit().params for rows in kept]
+    np.testing.assert_allclose(params[0][["x", "l"]], fit.coefficients, rtol=1e-4)  # it is the mixed model's own fit
+    error = np.sqrt(17 / 18 * ((pd.DataFrame(params[1:]) - np.mean(params[1:], axis=0)) ** 2).sum())
+    found = stretch_errors(fit, y, columns, story, stretch)
+    assert found == {name: pytest.approx(error[name]) for name in columns}
 
 
 def test_held_out_density_by_hand_and_from_cross_products():

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from emcog.stats.resampling import blocks, bootstrap, correlation, correlation_sums, unit_sums
+from emcog.stats.resampling import blocks, bootstrap, correlation, correlation_sums, jackknife, ratio, unit_sums
 from emcog.stats.words import lagged, log_frequency, sentence_end, since_boundary, word_length
 
 RUNS = st.lists(st.tuples(st.sampled_from("ab"), st.booleans()), min_size=1, max_size=30).map(
@@ -73,3 +74,21 @@ def test_the_bootstrap_of_a_mean_has_the_means_error():
     assert low == pytest.approx(values.mean() - half, abs=0.04)
     assert high == pytest.approx(values.mean() + half, abs=0.04)
     assert all(np.isnan(bootstrap(np.ones((1, 2)), lambda s: s[..., 0], 10, 0)))
+
+
+def test_the_jackknife_of_a_mean_is_students_interval():
+    values = np.random.default_rng(0).normal(3, 2, 12)
+    found = jackknife(np.stack([values, np.ones(12)], 1), ratio)
+    assert found == pytest.approx(stats.ttest_1samp(values, 0).confidence_interval(0.95))
+    assert all(np.isnan(jackknife(np.ones((1, 2)), ratio)))
+
+
+def test_the_jackknife_leaves_units_out_in_a_loop():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 60))
+    unit = np.repeat(np.arange(6), 10)
+    without = [np.corrcoef(x[unit != u], (y + x)[unit != u])[0, 1] for u in range(6)]
+    error = np.sqrt(5 / 6 * np.sum((np.array(without) - np.mean(without)) ** 2))
+    low, high = jackknife(unit_sums(correlation_sums(x, y + x), unit), correlation)
+    assert (high + low) / 2 == pytest.approx(np.corrcoef(x, y + x)[0, 1])
+    assert high - low == pytest.approx(2 * stats.t.ppf(0.975, 5) * error)

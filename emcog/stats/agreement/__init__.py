@@ -22,6 +22,7 @@ How to use it:
   `measure.tolerant` (its unit `settings.tolerance_unit`), `measure.higher`, and `measure.beside`, the measures that
   must be shown with it.
 - What is undefined is NaN.
+- `measure.tested_many(batch, crowd, settings, variant)` is what a p comes from: the value itself, but for Wasserstein.
 - Two segmentations are compared by making a crowd of one: `emcog.human.crowd_of_boundaries`.
 - Not in the registry, because they are of another kind: `peakiness` (of a crowd alone), `peri_event` (a signal around
   boundaries), `signal_correlation` (a signal and a crowd).
@@ -36,11 +37,19 @@ from emcog.stats.agreement.measure import AgreementSettings, Measure
 from emcog.stats.agreement.partitions import Partitions
 from emcog.stats.agreement.peakiness import peakiness
 from emcog.stats.agreement.peri_event import PeriEvent, peri_event
-from emcog.stats.agreement.positions import count_ratio, wasserstein_seconds, wasserstein_share, wasserstein_units
+from emcog.stats.agreement.positions import (
+    count_ratio,
+    uneven_seconds,
+    uneven_units,
+    wasserstein_seconds,
+    wasserstein_share,
+    wasserstein_units,
+)
 from emcog.stats.agreement.sentences import hamming
 from emcog.stats.agreement.windows import pk, window_diff
 
 ONE_TO_ONE = "one-to-one at the tolerance, by assignment"
+EVENT_LENGTHS = "shuffled_lengths"  # as Baldassano et al. (2017) compare
 
 MEASURES: dict[str, Measure] = {
     measure.name: measure
@@ -77,6 +86,7 @@ MEASURES: dict[str, Measure] = {
             "wasserstein", "W1 between boundary positions as unit masses (after Fountas et al. 2025); 0 is agreement",
             {"units": wasserstein_units, "s": wasserstein_seconds, "share": wasserstein_share},
             {"units": "units", "s": "s", "share": "share of the story"}, higher=False, beside=("count_ratio",),
+            tested={"units": uneven_units, "s": uneven_seconds, "share": uneven_seconds},
         ),
         Measure(
             "count_ratio", "the segmentation's number of boundaries over the people's",
@@ -93,10 +103,12 @@ MEASURES: dict[str, Measure] = {
         Measure(
             "matched", "share of the people's boundaries with one of ours near (Baldassano et al. 2017)",
             {"any within the tolerance": matched}, "share", tolerant=True, beside=("matched_precision",),
+            null=EVENT_LENGTHS,
         ),
         Measure(
             "matched_precision", "share of our boundaries with one of the people's near",
             {"any within the tolerance": matched_precision}, "share", tolerant=True, beside=("matched",),
+            null=EVENT_LENGTHS,
         ),
         Measure(
             "boundary_density", "people's segmentation magnitude at our boundaries over its mean; 1 is chance",

@@ -1,7 +1,7 @@
 """What a measure of agreement is, and the settings that all of them share."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from emcog.errors import DataError
 from emcog.human import Crowd
 from emcog.options import check_choice, check_number
 from emcog.stats.agreement.partitions import Partitions
+from emcog.stats.nulls import DEFAULT_NULL
 
 Boundaries = Iterable[int] | np.ndarray
 
@@ -62,6 +63,8 @@ class Measure:
     higher : whether higher means better agreement; None where neither is better (a ratio of counts).
     tolerant : whether the settings' tolerance has a say, so that a row must name it.
     beside : measures without which this one must not be shown.
+    null : the null model that it is compared with where none is asked for (a name in `emcog.stats.NULLS`).
+    tested : by variant, what is compared with chance in place of the value, where the value's own p would not hold.
     """
 
     name: str
@@ -72,6 +75,8 @@ class Measure:
     higher: bool | None = True
     tolerant: bool = False
     beside: tuple[str, ...] = ()
+    null: str = DEFAULT_NULL
+    tested: Mapping[str, Score] = field(default_factory=dict)
 
     def unit_of(self, crowd: Crowd, variant: str | None = None) -> str:
         """Unit of the value, in words: "words" where the crowd's units are words."""
@@ -88,6 +93,12 @@ class Measure:
             "times": not crowd.timed and "there are no times",
         }
         return next((reason for need in needs if (reason := lacks[need])), None)
+
+    def tested_many(self, batch: Partitions, crowd: Crowd, settings: AgreementSettings, variant: str) -> np.ndarray:
+        """What is compared with chance: `score_many`, or what `tested` has in its place. float64 (n_partitions,)."""
+        if variant in self.tested:
+            return self.tested[variant](batch, crowd, settings)
+        return self.score_many(batch, crowd, settings, variant)
 
     def score_many(
         self,
