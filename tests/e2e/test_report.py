@@ -5,6 +5,7 @@ import io
 import re
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,6 @@ playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: no browser to open a page in"
 )
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")
 
 STORY = "The bell rang twice before anybody in the low grey house by the harbour so much as stirred. " * 40
 FRAME_MS = 1000 / 30  # of the page's own thread, which other work on the machine does not stretch as it does wall time
@@ -29,8 +29,11 @@ SETTLED = "() => new Promise((y) => requestAnimationFrame(() => requestAnimation
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as engine:
+        path = CHROMIUM or engine.chromium.executable_path  # the machine's own, or what playwright has fetched
+        if not Path(path).is_file():
+            pytest.skip("no Chromium on this machine: apt-get install chromium, or playwright install chromium")
         # A sandbox of its own is not to be had for the user that runs tests in a container.
-        opened = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        opened = engine.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield opened
         opened.close()
 
