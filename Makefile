@@ -18,11 +18,11 @@ OLDEST_TESTS := tests/lm tests/segmentation tests/cli
 STORY := datasets/demo/late_letter.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help setup demo figures test lint format unit oldest campaign docs tutorial wheel clean
+.PHONY: help setup demo figures test lint format unit oldest campaign docs tutorial statistics wheel clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo "also: make figures | setup | lint | format | unit | oldest | campaign | docs | tutorial | wheel | clean"
+	@echo "also: make figures | setup | lint | format | unit | oldest | campaign | docs | tutorial | statistics | wheel | clean"
 
 setup: $(READY)
 
@@ -43,6 +43,13 @@ demo: $(READY)
 # The paper's figures with quick settings: reports that are there are kept, data that are not here are named.
 figures: $(READY)
 	@$(BIN)/emcog reproduce
+
+# What is measured on docs/statistics.md, and the comparison's time on docs/human.md. People's data are taken from
+# EMCOG_DATA, or from ../shared/human; simulations that are in results/calibration already are kept.
+statistics: $(READY)
+	$(BIN)/python analyses/people.py --write
+	$(BIN)/python analyses/bench_agreement.py --write
+	$(BIN)/python analyses/calibration.py --processes 2 --write
 
 test: lint unit oldest
 

@@ -1,6 +1,6 @@
 """Does the model carve stories where people do? What comes out on public data, good or bad.
 
-    EMCOG_DATA=../shared/human python analyses/people.py [--quick] [--only PART] [--out FOLDER] [--write]
+    python analyses/people.py [--quick] [--only PART] [--out FOLDER] [--write]
 
 Nothing here was tuned on these data: settings are the papers' or emcog's defaults, fixed before the first look.
 Boundaries matched to the people's number get their threshold from that number alone.
@@ -24,6 +24,7 @@ import pandas as pd
 
 import emcog
 from emcog.boundaries import shuffled
+from emcog.cli.scripts import find_shared_data
 from emcog.human import load_dataset, spread_by_characters
 from emcog.pages import docs_page, fill, markdown_table, measured_on
 from emcog.stats import AgreementSettings, Keys, cohesion, match_recall, reading_times, recall_curves, tidy
@@ -186,6 +187,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/people"))
     parser.add_argument("--write", action="store_true", help="fill the marked places of docs/statistics.md")
     options = parser.parse_args()
+    find_shared_data()
     options.out.mkdir(parents=True, exist_ok=True)
     for part in options.only or PARTS:
         table = PARTS[part](options.quick)

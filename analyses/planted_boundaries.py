@@ -29,6 +29,7 @@ from emcog.boundaries.optimal import optimal
 from emcog.boundaries.refinement import refine
 from emcog.graph import block_sums, similarity
 from emcog.pages import docs_page, fill, markdown_table, measured_on
+from emcog.stats.agreement import count_matches
 
 JITTER = 10
 TOLERANCE = 2
@@ -48,16 +49,9 @@ def plant(rng: np.random.Generator, events: int, noise: float, heads: int = 8, d
 
 
 def f1(found: np.ndarray, true: np.ndarray) -> tuple[float, float, float]:
-    """(F1, precision, recall) of boundaries within TOLERANCE tokens, matched one to one from left to right."""
+    """(F1, precision, recall) of boundaries within TOLERANCE tokens, matched one to one; 0 without any."""
     found, true = found[found > 0], true[true > 0]
-    hits = i = j = 0
-    while i < len(found) and j < len(true):
-        if abs(found[i] - true[j]) <= TOLERANCE:
-            hits, i, j = hits + 1, i + 1, j + 1
-        elif found[i] < true[j]:
-            i += 1
-        else:
-            j += 1
+    hits = count_matches(found, true, TOLERANCE)
     precision, recall = hits / max(len(found), 1), hits / max(len(true), 1)
     return (2 * hits / max(len(found) + len(true), 1), precision, recall)
 

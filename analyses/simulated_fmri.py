@@ -37,6 +37,7 @@ from emcog.boundaries.optimal import optimality_gap
 from emcog.graph import score, similarity
 from emcog.pages import docs_page, fill, markdown_table, measured_on
 from emcog.series import segment_features
+from emcog.stats.agreement import count_matches
 
 TR = 1.5  # seconds
 DELAY = 4.5  # seconds that boundaries in the response lag behind the stimulus, three volumes
@@ -90,15 +91,8 @@ def segmentations(rows: np.ndarray, n_events: int) -> dict[str, np.ndarray]:
 
 
 def f1(found: np.ndarray, true: np.ndarray, tolerance: float) -> tuple[float, float, float]:
-    """(F1, precision, recall) of increasing places within `tolerance`, matched one to one from left to right."""
-    hits = i = j = 0
-    while i < len(found) and j < len(true):
-        if abs(found[i] - true[j]) <= tolerance + 1e-9:
-            hits, i, j = hits + 1, i + 1, j + 1
-        elif found[i] < true[j]:
-            i += 1
-        else:
-            j += 1
+    """(F1, precision, recall) of increasing places within `tolerance`, matched one to one; 0 without any."""
+    hits = count_matches(found, true, tolerance)
     precision, recall = hits / max(len(found), 1), hits / max(len(true), 1)
     return 2 * hits / max(len(found) + len(true), 1), precision, recall
 

@@ -11,7 +11,7 @@ from scipy.stats import pearsonr, pointbiserialr, poisson, wasserstein_distance
 
 from emcog.errors import DataError, OptionError
 from emcog.human import ConsensusRule, crowd_of_boundaries, crowd_of_marks
-from emcog.stats.agreement import MEASURES, AgreementSettings, Partitions, signal_correlation
+from emcog.stats.agreement import MEASURES, AgreementSettings, Partitions, count_matches, signal_correlation
 
 
 def listed(consensus, n, sentences=None, at=None):
@@ -55,6 +55,7 @@ def test_matching_is_the_best_assignment(pair, tolerance):
     near = np.abs(np.subtract.outer(ours, theirs)) <= tolerance if ours else np.zeros((0, len(theirs)))
     rows, columns = linear_sum_assignment(-near.astype(float))
     hits = int(near[rows, columns].sum())
+    assert count_matches(np.array(ours), np.array(theirs), tolerance) == hits
     assert MEASURES["recall"].score(ours, crowd, settings) == pytest.approx(hits / len(theirs))
     assert MEASURES["f1"].score(ours, crowd, settings) == pytest.approx(2 * hits / (len(ours) + len(theirs)))
     precision = MEASURES["precision"].score(ours, crowd, settings)

@@ -32,7 +32,7 @@ from emcog.stats.agreement.ceiling import Ceiling, ceiling, ceilings
 from emcog.stats.agreement.correlation import agreement_index, point_biserial, signal_correlation
 from emcog.stats.agreement.edits import boundary_similarity
 from emcog.stats.agreement.matched import boundary_density, matched, matched_precision, surprise_index
-from emcog.stats.agreement.matching import f1, precision, recall
+from emcog.stats.agreement.matching import count_matches, f1, precision, recall
 from emcog.stats.agreement.measure import AgreementSettings, Measure
 from emcog.stats.agreement.partitions import Partitions
 from emcog.stats.agreement.peakiness import peakiness
@@ -131,6 +131,7 @@ __all__ = [
     "PeriEvent",
     "ceiling",
     "ceilings",
+    "count_matches",
     "peakiness",
     "peri_event",
     "signal_correlation",

@@ -41,10 +41,29 @@ def matches(batch: Partitions, crowd: Crowd, settings: AgreementSettings) -> np.
 def _matches(batch: Partitions, crowd: Crowd, settings: AgreementSettings) -> np.ndarray:
     low, high = reach(crowd, settings)
     # A partition's boundaries are numbered from 0; those in reach of a boundary of the crowd are [first, last).
-    first, last = batch.cumulative[:, low], batch.cumulative[:, high]
-    free = np.zeros(len(batch), dtype=np.int32)  # the first that is not taken yet
-    count = np.zeros(len(batch), dtype=np.int64)
-    for h in range(len(low)):
+    return _pairs(batch.cumulative[:, low], batch.cumulative[:, high])
+
+
+def count_matches(ours: np.ndarray, theirs: np.ndarray, tolerance: float) -> int:
+    """Most pairs of two lists of places, a pair at most `tolerance` apart, each place in one pair at most.
+
+    Parameters
+    ----------
+    ours, theirs : increasing, in any unit (seconds between units, say, which a `Crowd` cannot hold).
+
+    >>> count_matches(np.array([8, 10]), np.array([9, 12, 30]), 2)
+    2
+    """
+    first = np.searchsorted(ours, np.asarray(theirs) - tolerance - _HAIR, side="left")
+    last = np.searchsorted(ours, np.asarray(theirs) + tolerance + _HAIR, side="right")
+    return int(_pairs(first[None], last[None])[0])
+
+
+def _pairs(first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Pairs where boundary h of the crowd may take ours from first to last, (n_partitions, n_crowd) each."""
+    free = np.zeros(len(first), dtype=first.dtype)  # the first that is not taken yet
+    count = np.zeros(len(first), dtype=np.int64)
+    for h in range(first.shape[1]):
         np.maximum(free, first[:, h], out=free)
         hit = free < last[:, h]
         count += hit
