@@ -2,24 +2,30 @@
 
     python analyses/memory_recall.py [--quick] [--tokens 131072] [--trials 100] [--out FOLDER] [--write]
 
-Part one: pass keys at depths spread evenly, each asked for with memory and with the sliding window alone (policy
-"none", all else equal). Part two: one reading of --long-tokens with the file tier, --keys numbers planted in it, each
-asked for on a fork; the time that the reading took, and the anonymous memory of the process meanwhile. --write fills
+Part one: numbers at depths spread evenly, each asked for on a fork, with memory and with the sliding window alone
+(policy "none", all else equal). --keys-per-reading of them share a reading: one is the pass key alone; up to four are
+a pass key, a password, a secret number and the number of a box; more are told apart by names, which is harder.
+Part two: one reading of --long-tokens with the file tier, --keys numbers planted in it; the time that the reading took,
+and the anonymous memory of the process meanwhile. What is finished lies in --out and is not done again. --write fills
 the marked place of docs/memory.md.
 """
 
 import argparse
+import hashlib
 import json
 import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from emcog.errors import OptionError
+from emcog.files import write_files
 from emcog.lm import load_lm
 from emcog.lm.training.corpus import read_documents
 from emcog.memory import EpisodicLM, MemoryConfig
@@ -28,6 +34,11 @@ from emcog.tasks import Filler, make_trial, rates, run_trial
 
 EARLY = 65_536
 """Tokens after which memory is to grow no more."""
+SETTINGS: dict[str, Any] = {
+    "n_init": 16, "n_local": 256, "n_mem": 256, "chunk": 256, "representative": "all",
+    "policy": ["none", "none", "none", "none", "similarity", "similarity", "none", "none"],
+}  # fmt: skip
+"""For the embedded LM, whose fifth and sixth layers are those that look things up."""
 LIMITS = {"memory": 0.95, "window": 0.05, "long": 0.9, "minutes": 15.0, "gigabytes": 3.0, "growth": 1.05}
 
 
@@ -53,20 +64,46 @@ def plan(trials: int, keys: int) -> Iterator[list[float]]:
 
 
 def many_trials(
-    filler: Filler, config: MemoryConfig, tokens: int, trials: int, keys: int, seed: int, tell: Callable[[str], Any]
+    filler: Filler, config: MemoryConfig, tokens: int, trials: int, keys: int, seed: int, done: "Finished"
 ) -> pd.DataFrame:
     """Part one: one row a question and config."""
     parts: list[pd.DataFrame] = []
-    settings = {"memory": config, "window": replace(config, policy="none")}
+    task = "pass_key" if keys == 1 else "pass_keys" if keys <= 4 else "several_keys"
     for number, depths in enumerate(plan(trials, keys)):
-        task = "pass_key" if keys == 1 else "several_keys"
         trial = make_trial(task, filler, tokens, depths, seed + number)
-        for name, chosen in settings.items():
-            table = run_trial(filler.lm, chosen, trial)
-            parts.append(table.assign(config=name, task=task, length=tokens, n_tokens=trial.n_tokens, seed=trial.seed))
-            right, taken = int(table.correct.sum()), table.read_s.iloc[0]
-            tell(f"reading {number + 1}, {name}: {right} of {len(table)} right, read in {taken:.0f} s")
+        about = {"task": task, "length": tokens, "n_tokens": trial.n_tokens, "seed": trial.seed}
+        for name, chosen in (("memory", config), ("window", replace(config, policy="none"))):
+            make = partial(run_trial, filler.lm, chosen, trial)
+            parts.append(done.table(f"{name}-{number:03d}", make).assign(config=name, **about))
     return pd.concat(parts, ignore_index=True)
+
+
+class Finished:
+    """What is done already, reading by reading, in a folder.
+
+    Parameters
+    ----------
+    folder : made if it is missing. settings : of the whole run; a folder with others is refused.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any], tell: Callable[[str], Any]):
+        self.folder, self.tell = folder, tell
+        folder.mkdir(parents=True, exist_ok=True)
+        text, path = json.dumps(settings, indent=1), folder / "settings.json"
+        if path.exists() and path.read_text(encoding="utf-8") != text:
+            raise OptionError(f"{folder} holds a run with other settings: give another --out, or delete it")
+        write_files(folder, {path.name: text.encode()})
+
+    def table(self, name: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """A table that is there, or is made now."""
+        path = self.folder / f"{name}.csv"
+        if path.exists():
+            return pd.read_csv(path, dtype={"answer": str, "said": str}, keep_default_na=False, na_values=[""])
+        table = make()
+        write_files(self.folder, {path.name: table.to_csv(index=False).encode()})
+        right = int(table.correct.sum())
+        self.tell(f"{name}: {right} of {len(table)} right, read in {table.read_s.iloc[0]:.0f} s")
+        return table
 
 
 class Watch:
@@ -93,13 +130,23 @@ class Watch:
         return (self.most - self.index_bytes) / before
 
 
-def long_reading(filler: Filler, config: MemoryConfig, tokens: int, keys: int, seed: int) -> tuple[pd.DataFrame, Watch]:
+def long_reading(
+    filler: Filler, config: MemoryConfig, tokens: int, keys: int, seed: int, done: Finished
+) -> tuple[pd.DataFrame, Watch]:
     """Part two: one row a key, and what the reading took."""
-    trial = make_trial("several_keys", filler, tokens, next(plan(keys, keys)), seed)
     watch = Watch(min(EARLY, tokens // 2))
-    table = run_trial(filler.lm, replace(config, tier="file"), trial, watch)
-    about = {"config": "long", "task": trial.task, "length": tokens, "n_tokens": trial.n_tokens, "seed": seed}
-    return table.assign(**about), watch
+    kept = done.folder / "memory_meanwhile.json"
+
+    def make() -> pd.DataFrame:
+        trial = make_trial("several_keys", filler, tokens, next(plan(keys, keys)), seed)
+        table = run_trial(filler.lm, replace(config, tier="file"), trial, watch)
+        write_files(done.folder, {kept.name: json.dumps([watch.index_bytes, watch.rows]).encode()})
+        about = {"config": "long", "task": trial.task, "length": tokens, "n_tokens": trial.n_tokens, "seed": seed}
+        return table.assign(**about)
+
+    table = done.table("long", make)
+    watch.index_bytes, watch.rows = json.loads(kept.read_text(encoding="utf-8"))
+    return table, watch
 
 
 def summary(table: pd.DataFrame, watch: Watch, n_local: int) -> pd.DataFrame:
@@ -111,6 +158,9 @@ def summary(table: pd.DataFrame, watch: Watch, n_local: int) -> pd.DataFrame:
                 "long": "keys in one reading, on forks, file tier"}[cell.config]  # fmt: skip
         holds = cell.correct < LIMITS["window"] if cell.config == "window" else cell.correct >= LIMITS[cell.config]
         limit = f"{'under' if cell.config == 'window' else 'at least'} {LIMITS[cell.config]:g}"
+        if cell.config != "window":
+            rows.append({"what": f"{name}: share of layers that recalled the statement", "tokens": cell.length,
+                         "n": cell.n, "value": cell.recalled, "limit": "", "holds": None})  # fmt: skip
         rows.append({"what": f"{name}: share right", "tokens": cell.length, "n": cell.n, "value": cell.correct,
                      "ci_low": cell.ci_low, "ci_high": cell.ci_high, "limit": limit, "holds": bool(holds)})  # fmt: skip
     last = table[table.config == "long"].iloc[0]
@@ -155,34 +205,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tokens", type=int, default=131_072, help="of each reading of part one")
     parser.add_argument("--trials", type=int, default=100, help="keys of part one")
-    parser.add_argument("--keys-per-reading", type=int, default=1,
-                        help="of part one; more than one are told apart by names, and share the reading")  # fmt: skip
+    parser.add_argument("--keys-per-reading", type=int, default=20, help="of part one")
     parser.add_argument("--long-tokens", type=int, default=1_048_576, help="of part two's reading")
     parser.add_argument("--keys", type=int, default=20, help="of part two")
-    parser.add_argument("--config", type=json.loads, default={}, help="MemoryConfig as JSON: '{\"n_mem\": 768}'")
+    parser.add_argument("--config", type=json.loads, default=SETTINGS, help="MemoryConfig as JSON: '{\"n_mem\": 768}'")
     parser.add_argument("--model", help="name or folder; default: the embedded LM")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
-    parser.add_argument("--out", type=Path, help="folder for trials.csv and summary.csv")
+    parser.add_argument("--out", type=Path, default=Path("results/memory_recall"), help="folder for what is finished")
     parser.add_argument("--write", action="store_true", help="fill the marked place of docs/memory.md")
     options = parser.parse_args()
     if options.quick:
         options.tokens, options.trials, options.long_tokens, options.keys = 2_000, 2, 3_000, 2
     lm, text, config = load_lm(options.model), prose(), MemoryConfig(**options.config)
     filler = Filler(lm, text)
-    tell = lambda line: print(line, file=sys.stderr, flush=True)  # noqa: E731
-    rows, watch = long_reading(filler, config, options.long_tokens, options.keys, options.seed)
-    tell(f"long reading: {int(rows.correct.sum())} of {len(rows)} right, read in {rows.read_s.iloc[0]:.0f} s")
-    many = many_trials(filler, config, options.tokens, options.trials, options.keys_per_reading, options.seed + 1, tell)
+    given = {name: value for name, value in vars(options).items() if name not in ("out", "write", "quick")}
+    settings = {"weights": lm.weight_hash, "prose": hashlib.sha256((text or "").encode()).hexdigest(), **given}
+    done = Finished(options.out, settings, lambda line: print(line, file=sys.stderr, flush=True))
+    rows, watch = long_reading(filler, config, options.long_tokens, options.keys, options.seed, done)
+    many = many_trials(filler, config, options.tokens, options.trials, options.keys_per_reading, options.seed + 1, done)
     table = pd.concat([many, rows], ignore_index=True)
     resolved = config.resolve(lm.limit, lm.model.config.num_hidden_layers)
     result, depths = summary(table, watch, int(resolved.n_local or 0)), by_depth(table)
     for one in (result, depths):
         print(one.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.3g}"), end="\n\n")
-    if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        table.to_csv(options.out / "trials.csv", index=False)
-        result.to_csv(options.out / "summary.csv", index=False)
+    table.to_csv(options.out / "trials.csv", index=False)
+    result.to_csv(options.out / "summary.csv", index=False)
     if options.write:
         source = "the demo story, over and over" if text is None else "held-out public-domain novels"
         fill(docs_page("memory.md"), "memory_recall", page_block(result, depths, resolved, source, options.seed))

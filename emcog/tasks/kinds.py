@@ -26,6 +26,7 @@ class Task:
 
 TASKS: dict[str, Task] = {
     "pass_key": Task("a number, stated once in prose", ("pass_key",), alone=True),
+    "pass_keys": Task("a pass key, a password, a secret number and the number of a box, in prose", ("pass_key",)),
     "several_keys": Task("several numbers in prose, told apart by names", ("named_number",)),
     "key_value": Task("one of many pairs of a name and a number, and no prose", ("named_number",), in_prose=False),
     "who_lives_where": Task("where several people live, told in prose", ("home",)),

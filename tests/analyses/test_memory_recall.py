@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from emcog.errors import OptionError
 from emcog.lm.load import EMBEDDED
 from emcog.paths import data_folder
 
@@ -40,15 +41,24 @@ def test_it_runs_and_fills_its_page(script, tiny, tmp_path, monkeypatch, capsys)
     page.write_text("<!-- begin memory_recall: here -->\n<!-- end memory_recall -->")
     monkeypatch.setattr(script, "docs_page", lambda name: page)
     monkeypatch.setattr(script, "prose", lambda: None)
-    words = ["memory_recall", "--quick", "--write", "--model", str(tiny), "--out", str(tmp_path / "out")]
+    words = ["memory_recall", "--quick", "--write", "--model", str(tiny), "--out", str(tmp_path / "out"), "--config",
+             '{"n_local": 64, "n_mem": 64, "representative": "all"}']  # fmt: skip
     monkeypatch.setattr(sys, "argv", words)
     script.main()
+    first = (tmp_path / "out" / "trials.csv").read_text()
+    with monkeypatch.context() as patch:  # what is finished is not done again
+        patch.setattr(script, "run_trial", lambda *_: pytest.fail("read again"))
+        script.main()
+    assert (tmp_path / "out" / "trials.csv").read_text() == first
+    monkeypatch.setattr(sys, "argv", [*words, "--seed", "5"])
+    with pytest.raises(OptionError, match="other settings"):
+        script.main()
     trials, result = (pd.read_csv(tmp_path / "out" / f"{name}.csv") for name in ("trials", "summary"))
     assert trials.groupby("config").size().to_dict() == {"long": 2, "memory": 2, "window": 2}
     assert (trials.n_tokens >= trials.length).all()
     assert trials[trials.config == "window"].recalled.eq(0).all()
-    assert result.tokens.tolist() == [2000, 2000, 3000, 3000, 3000, 3000, 3000]
-    growth = result.value[5]
+    assert result.tokens.tolist() == [2000] * 3 + [3000] * 6
+    growth = result.value[7]
     assert np.isnan(growth) or 0.5 < growth < 5
     told = page.read_text()
     assert "held-out" not in told and "the demo story" in told
@@ -85,9 +95,9 @@ def test_the_summary_says_what_holds(script):
         ]
     )
     found = script.summary(table, watch, n_local=1024)
-    assert found.n[:3].tolist() == [100, 100, 20]
-    assert found.value.tolist() == pytest.approx([0.95, 0.01, 0.85, 2.0, 1.2, 1.04, 0.16])
-    assert found.holds.tolist() == [True, True, False, True, True, True, None]
+    assert found.n[:5].tolist() == [100, 100, 100, 20, 20]
+    assert found.value.tolist() == pytest.approx([1, 0.95, 0.01, 1, 0.85, 2.0, 1.2, 1.04, 0.16])
+    assert found.holds.tolist() == [None, True, True, None, False, True, True, True, None]
     assert watch.most == 1.2e9
     wide = script.by_depth(table)
     assert wide["memory, 100 tokens"].tolist() == [1.0] * 9 + [0.5]
