@@ -2,7 +2,7 @@
 
     python analyses/recall_tasks.py [--model NAME] [--seed 0] [--quick] [--force] [--out FOLDER]
 
-The tasks of `emcog.tasks` other than the pass key, with the settings of analyses/passkey.py.
+The tasks of `emcog.tasks` other than pass keys, with the settings of analyses/passkey.py.
 """
 
 import sys
@@ -21,7 +21,7 @@ QUICK_CONFIGS = ("SM+C", "F", "window", "full attention")
 
 def rows(setting: Setting) -> Iterator[dict[str, Any]]:
     """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: length (tokens), depth (NaN: all together)."""
-    tasks = [name for name in TASKS if name != "pass_key"]
+    tasks = [name for name in TASKS if not name.startswith("pass_key")]
     if setting.quick:
         return grid_rows(setting, "recall_tasks", tasks, QUICK_LENGTHS, DEPTHS, QUICK_TRIALS, QUICK_CONFIGS)
     return grid_rows(setting, "recall_tasks", tasks, LENGTHS, DEPTHS, TRIALS)

@@ -135,7 +135,8 @@ def _stream(
         skip = max(0, extra - start)
         keys = None
         if with_keys:
-            keys = torch.stack([cache.new_keys[layer][0, :, skip:] for layer in sorted(cache.new_keys)])
+            found = [cache.new_keys[layer][0, :, skip:] for layer in sorted(cache.new_keys)]
+            keys = torch.stack([keys.to(lm.device) for keys in found])
         now = Place(cache.seen, cache)
         yield Chunk(max(0, start - extra), len(piece) - skip, start + 1 - extra, logits, now, keys)
 

@@ -93,7 +93,8 @@ class WindowAttention:
     def __init__(self, cache: WindowCache, model: nn.Module, chunk: int):
         self.cache = cache
         length, kind = cache.n_local + chunk, computing_dtype(model)
-        self.rotation = Rotation(model.get_decoder(), length, cache.n_local, model.device, kind)
+        rotation = Rotation(model.get_decoder(), length, cache.n_local, model.device, kind)
+        self._rotations = {rotation.cos.device: rotation}  # layers may lie on several devices
         self._masks: dict[tuple, torch.Tensor] = {}
 
     def __call__(
@@ -108,8 +109,9 @@ class WindowAttention:
         window = min(self.cache.n_local, sliding_window or self.cache.n_local)
         turn = getattr(module, "use_rope", True)
         # While the text fits the window its positions are those of a plain pass, and so is every rounding.
-        first = self.rotation.origin + min(0, self.cache.n_local - n_keys)
-        q, k = (self.rotation(query, first + past), self.rotation(key, first)) if turn else (query, key)
+        rotation = self._rotation(query.device)
+        first = rotation.origin + min(0, self.cache.n_local - n_keys)
+        q, k = (rotation(query, first + past), rotation(key, first)) if turn else (query, key)
         block = QUERY_BLOCK if query.device.type == "cpu" else n
         groups = query.shape[1] // key.shape[1]
         parts = []
@@ -125,12 +127,12 @@ class WindowAttention:
         if leaving + n > 0 and self.cache.n_init and window == self.cache.n_local:
             # Initial key j has left the window of query i where i - j >= n_local.
             far_key, far_value = self.cache.init[module.layer_idx]
-            far_key = self.rotation.far(far_key) if turn else far_key
+            far_key = rotation.far(far_key) if turn else far_key
             out, _ = merge_far(out, lse, query, far_key, far_value, leaving, scaling, softcap)
         return out.transpose(1, 2), None
 
     def _mask(self, n: int, n_keys: int, window: int, groups: int, like: torch.Tensor) -> torch.Tensor:
-        found = self._masks.get((n, n_keys, window))
+        found = self._masks.get((n, n_keys, window, like.device))
         if found is None:
             distance = torch.arange(n_keys - n, n_keys)[:, None] - torch.arange(n_keys)[None]
             seen = ((distance >= 0) & (distance < window)).to(like.device)
@@ -138,8 +140,13 @@ class WindowAttention:
             found = found.repeat(groups, 1)
             if len(self._masks) >= 64:
                 self._masks.clear()
-            self._masks[n, n_keys, window] = found
+            self._masks[n, n_keys, window, like.device] = found
         return found
+
+    def _rotation(self, device: torch.device) -> Rotation:
+        if device not in self._rotations:
+            self._rotations[device] = next(iter(self._rotations.values())).to(device)
+        return self._rotations[device]
 
 
 def attend(
@@ -229,7 +236,7 @@ def window_attention(model: nn.Module, attention: WindowAttention) -> Iterator[N
 
     Parameters
     ----------
-    model : a transformers causal LM with rotary positions, on one device.
+    model : a transformers causal LM with rotary positions, on one device or several.
     attention : its cache is given to the model's forward as `past_key_values`.
     """
     decoder = model.get_decoder()

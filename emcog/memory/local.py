@@ -58,6 +58,9 @@ class Window:
         turn : rotates queries and keys; None for layers without positions.
         """
         n = key.shape[2]
+        if turn and not self._key.numel():
+            # While the text fits the window its positions are those of a plain pass, and so is every rounding.
+            self.start = self.stop = min(turn.origin, self.reach - 1 + self.room - n)
         self._make_room(key, value)
         if not self._turned:
             raw = self._raw[:, :, self.start : self.stop]

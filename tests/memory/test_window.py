@@ -12,6 +12,8 @@ REACH, ROOM = 10, 8
 class Shift:
     """Stands for a rotation: adds the position, so that distances show."""
 
+    origin = 7
+
     def both(self, queries, keys, start):
         return self(queries, start), self(keys, start)
 

@@ -96,7 +96,7 @@ def test_a_short_text_goes_round(tiny):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"task": "pass_keys"}, "did you mean 'pass_key'"),
+        ({"task": "pass_kye"}, "did you mean 'pass_key'"),
         ({"depths": [0.5, 1.5]}, "depth must be a number"),
         ({"depths": []}, "at least one depth"),
         ({"depths": [0.1, 0.2]}, "one fact a reading"),
