@@ -67,7 +67,10 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         "the number of events; grey, the mean of S's boundaries moved around the story, and 1.96 SD about it. Right: "
         "modularity of the events in the key graph of the upper layers, less that of random events of the same lengths."
     )
-    bars = "95% intervals, bootstrapped over events (left, right), over observers or stretches of the story (middle)."
+    bars = (
+        "95% intervals. Left: over events, by bootstrap. Middle: over observers, or stretches of the story. Right: over "
+        "events, by jackknife."
+    )
     events = report[report["metric"] == "n_events"]
     counts = {f"{shown(s)} (events, gamma {g:g}, S)": int(e) for s, g, e in
               events[events["method"] == "S"][["story", "gamma", "estimate"]].itertuples(index=False)}  # fmt: skip

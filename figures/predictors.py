@@ -43,7 +43,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         "boundary. Reading times (Natural Stories): linear, beside length and frequency of the word and of those "
         "before. Right: log-likelihood of held-out stretches with the signal less that without; below 0 it adds noise."
     )
-    bars = "95% intervals, of the model for slopes, bootstrapped over stretches of 50 words for the gain."
+    bars = "95% intervals over stretches of 50 words, each left out in turn."
     return figure, caption(report, about, bars, {f"{k} (words)": v for k, v in counted(report).items()})
 
 

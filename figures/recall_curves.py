@@ -55,7 +55,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         "steps of two are there by construction."
     )
     counts = {f"{m} (trials)": int(report[report["method"] == m]["n"].max()) for m in there}
-    bars = "95% bootstrap intervals, over steps of reading for memory and over people for their recalls."
+    bars = "95% intervals by jackknife, over steps of reading for memory and over people for their recalls."
     return figure, caption(report, about, bars, counts)
 
 
