@@ -1,30 +1,26 @@
 """emcog ask: an answer from memory."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from emcog.cli.console import show_json, show_line
+from emcog.cli.memories import AsJson, Debug, Device, Folder, Model, TrustRemoteCode
 
 EXAMPLE = "Example, after emcog read letter.txt --memory my-memory:\n\nemcog ask my-memory 'Who found the letter?'"
 
 
 def ask(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A memory that emcog read made.")],
+    folder: Folder,
     question: Annotated[
         str, typer.Argument(metavar="QUESTION", help="It may lead into the answer: 'Where is Anna? Anna is at'.")
     ],
     tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 32,
-    model: Annotated[
-        str | None, typer.Option(help="Where the model is now; default: where it was.", metavar="NAME")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...", metavar="NAME")] = "auto",
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Let a model run code of its own.", metavar="")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.", metavar="")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="After an error, show where it arose.", metavar="")] = False,
+    model: Model = None,
+    device: Device = "auto",
+    trust_remote_code: TrustRemoteCode = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:
     """Ask a memory a question.
 

@@ -1,19 +1,17 @@
 """emcog memory: what is in a memory, told without its model."""
 
-from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from emcog.cli.console import few_enough, show_json, show_line, show_list, show_table
+from emcog.cli.memories import AsJson, Debug, Folder
 
 EXAMPLE = "Example, after emcog read letter.txt --memory my-memory:\n\nemcog memory my-memory"
 
 
 def memory(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A memory that emcog read made.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.", metavar="")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="After an error, show where it arose.", metavar="")] = False,
+    folder: Folder,
+    as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:
     """Tell what is in a memory: books, model, settings, sizes and events.
 

@@ -1,28 +1,24 @@
 """emcog recall: the events that a cue brings to mind."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from emcog.cli.console import show_json, show_line, show_table
+from emcog.cli.memories import AsJson, Debug, Device, Folder, Model, TrustRemoteCode
 
 EXAMPLE = "Example, after emcog read letter.txt --memory my-memory:\n\nemcog recall my-memory 'the wheel of the mill'"
 
 
 def recall(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A memory that emcog read made.")],
+    folder: Folder,
     cue: Annotated[str, typer.Argument(metavar="CUE", help="Any words.")],
     events: Annotated[int, typer.Option(help="How many events to show, the strongest first.")] = 20,
-    model: Annotated[
-        str | None, typer.Option(help="Where the model is now; default: where it was.", metavar="NAME")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...", metavar="NAME")] = "auto",
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Let a model run code of its own.", metavar="")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.", metavar="")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="After an error, show where it arose.", metavar="")] = False,
+    model: Model = None,
+    device: Device = "auto",
+    trust_remote_code: TrustRemoteCode = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:
     """Show which events come to mind when a memory reads a cue.
 

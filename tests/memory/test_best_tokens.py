@@ -1,0 +1,43 @@
+"""representative="all": an event's score is, head by head, that of its best token, wherever the keys lie."""
+
+import numpy as np
+import pytest
+import torch
+
+from emcog.memory import EpisodicLM
+from emcog.memory.recalling import Scene
+
+PLACES = [{}, {"tier": "file"}, {"tier": "file", "budget": {"host": 20_000}}, {"storage": "8bit"}]
+
+
+def brute_force(keys, query, starts, ends):
+    """keys (n, kv_heads, size), query (heads, size)."""
+    groups = len(query) // keys.shape[1]
+    scores = [
+        [max(float(query[head] @ keys[t, head // groups]) for t in range(a, b)) for head in range(len(query))]
+        for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
+    return np.sum(scores, axis=1)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("way", ["read", "forked", "loaded"])
+def test_scores_are_those_of_every_token_looked_at(place, way, make_memory, llama, some_ids, tmp_path):
+    memory = make_memory(representative="all", **place)
+    memory.read(some_ids(150))
+    if way == "forked":
+        memory = memory.fork()
+    elif way == "loaded":
+        memory.save(tmp_path / "m")
+        memory = EpisodicLM.load(tmp_path / "m", llama)
+    memory.read(some_ids(260)[150:])
+    reader = memory.reader
+    layer = reader.layers[1]
+    starts = np.maximum(reader.starts.rows[reader.skipped :], 4)
+    ends = reader.ends.rows[reader.skipped :]
+    assert len(starts) > 20 and ends[-1] > 160  # events from before and from after
+    scene = Scene(0, reader.seen, 1, starts, ends, 4, reader.former.formed)
+    query = torch.from_numpy(np.random.default_rng(3).normal(size=(4, 8)).astype(np.float32))
+    raw, _ = layer.log.fetch(np.arange(reader.seen)).get()
+    wanted = brute_force(raw[0].transpose(0, 1).numpy(), query.numpy(), starts, ends)
+    np.testing.assert_allclose(layer._scores(scene, query), wanted, rtol=1e-5, atol=1e-5)
