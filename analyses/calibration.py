@@ -1,7 +1,7 @@
 """Are the tests right? Boundaries that know nothing of the crowd, and how often each test says that they do.
 
-    python analyses/calibration.py [--quick] [--seed 0] [--runs 2000] [--only PART] [--processes 1] [--out FOLDER]
-                                   [--write]
+    python analyses/calibration.py [--quick] [--seed 0] [--runs 2000] [--only PART] [--processes 1] [--so-far]
+                                   [--out FOLDER] [--write]
 
 The simulations are in analyses/calibration_simulations.py:
 
@@ -17,8 +17,8 @@ reading     reading times that wander slowly on such a signal
 cohesion    modularity, conductance and similarity of independent events in keys that wander slowly
 recall      lag-CRP, asymmetry and clustering of recalls in random order
 
-Runs are kept in the folder, a file for every CHUNK of them: what was stopped goes on where it was.
---write fills the marked place of docs/statistics.md.
+Runs are kept in the folder, a file for every CHUNK of them: what was stopped goes on where it was. --so-far counts what
+is there and simulates nothing. --write fills the marked place of docs/statistics.md.
 """
 
 import argparse
@@ -84,18 +84,23 @@ def count(rows: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def finish(parts: list[str], seed: int, runs: int, n_null: int, folder: Path, processes: int) -> pd.DataFrame:
-    """Simulate what the folder does not hold yet, and count all of these parts."""
+def finish(
+    parts: list[str], seed: int, runs: int, n_null: int, folder: Path, processes: int, so_far: bool = False
+) -> pd.DataFrame:
+    """Simulate what the folder does not hold yet, unless `so_far` leaves it at that, and count all of these parts."""
     jobs = {folder / f"{part}-seed{seed}-null{n_null}-{numbers.start}-{numbers.stop}.parquet": (part, numbers)
             for part in parts for numbers in chunks(part, runs)}  # fmt: skip
     todo = {path: job for path, job in jobs.items() if not path.exists()}
+    if so_far:
+        jobs, todo = {path: job for path, job in jobs.items() if path not in todo}, {}
     for done, (path, rows) in enumerate(_simulated(todo, seed, n_null, processes)):
         beside = path.with_suffix(".part")
         rows.to_parquet(beside, index=False)
         beside.replace(path)
         print(f"{path.stem}: {done + 1} of {len(todo)}", flush=True)
+    there = [part for part in parts if any(of == part for of, _ in jobs.values())]
     tables = [count(pd.concat([pd.read_parquet(path) for path, (of, _) in jobs.items() if of == part]))
-              for part in parts]  # fmt: skip
+              for part in there]  # fmt: skip
     return pd.concat(tables).assign(n_null=n_null, seed=seed)
 
 
@@ -166,6 +171,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--only", choices=list(PARTS), action="append", help="a part; may be repeated")
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--so-far", action="store_true", help="count what is there, simulate nothing")
     parser.add_argument("--out", type=Path, default=Path("results/calibration/runs"))
     parser.add_argument("--write", action="store_true", help="fill the marked place of docs/statistics.md")
     options = parser.parse_args()
@@ -174,7 +180,7 @@ def main() -> None:
     runs, n_null = (10, 99) if options.quick else (options.runs, N_NULL)
     options.out.mkdir(parents=True, exist_ok=True)
     parts = options.only or list(PARTS)
-    table = finish(parts, options.seed, runs, n_null, options.out, options.processes)
+    table = finish(parts, options.seed, runs, n_null, options.out, options.processes, options.so_far)
     table.to_csv(options.out.parent / "rates.csv", index=False)
     print(table.drop(columns=["seed"]).round(4).to_string())
     print(failing(table))

@@ -93,6 +93,10 @@ def test_the_script_goes_on_where_it_was_and_counts_the_same_in_two_processes(
     assert set(kept.n_runs) == {10}
     assert "**recall**: % of 10 runs with p < .05" in calibration.page_block(kept.fillna({"variant": ""}))
     (tmp_path / "runs" / "recall-seed0-null99-4-8.parquet").unlink()
+    monkeypatch.setattr(sys, "argv", [*line, "--so-far"])
+    calibration.main()
+    assert set(pd.read_csv(tmp_path / "rates.csv").n_runs) == {6}
+    monkeypatch.setattr(sys, "argv", line)
     calibration.main()
     said = capsys.readouterr().out
     assert "4-8: 1 of 1" in said and "Under the default null models" in said
