@@ -68,8 +68,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         "modularity of the events in the key graph of the upper layers, less that of random events of the same lengths."
     )
     bars = (
-        "95% intervals. Left: over events, by bootstrap. Middle: over observers, or stretches of the story. Right: over "
-        "events, by jackknife."
+        "95% intervals. Left: over events, by bootstrap. Middle: over observers, or stretches of the story. Right: "
+        "over events, by jackknife."
     )
     events = report[report["metric"] == "n_events"]
     counts = {f"{shown(s)} (events, gamma {g:g}, S)": int(e) for s, g, e in
