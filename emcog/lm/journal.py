@@ -109,9 +109,12 @@ class Journal:
         log.info("going on at token %s of %s, from %s", f"{self.saved:,}", f"{self.n_tokens:,}", self.folder)
         if not streams(lm):
             return Place(plain["read"])
-        cache = WindowCache(len(lm.model.get_decoder().layers), settings["n_init"], settings["n_local"])
+        layers = lm.model.get_decoder().layers
+        cache = WindowCache(len(layers), settings["n_init"], settings["n_local"])
         window = {name.removeprefix("window."): x for name, x in state.items() if name.startswith("window.")}
-        cache.set_state({name: x.to(lm.device) for name, x in window.items()}, plain["read"])
+        places = [next(layer.parameters()).device for layer in layers]  # layers may lie on several devices
+        on_devices = {name: x.to(places[int(name.split(".")[1])]) for name, x in window.items()}
+        cache.set_state(on_devices, plain["read"])
         return Place(plain["read"], cache)
 
     def keep(self, place: "Place", reducer: Reducer) -> None:

@@ -22,7 +22,7 @@ class Stopped(Exception):  # noqa: N818
 def hear(some_ids, tmp_path):
     """hear(model, stop=None, ...) -> signals of 300 tokens with a journal; raises Stopped after `stop` tokens."""
 
-    def go(model, stop=None, identity=None, folder=tmp_path / "kept", every_s=0.0, n=300, **options):
+    def go(model, stop=None, identity=None, folder=tmp_path / "kept", every_s=0.0, n=300, lm=None, **options):
         read = []
 
         def progress(done, total):
@@ -32,7 +32,8 @@ def hear(some_ids, tmp_path):
 
         kept = None if folder is None else Journal(folder, identity or {}, every_s=every_s)
         options = {"chunk": CHUNK, "n_local": 40} | options
-        heard = listen(some_ids(n), LM(model, None, "tiny"), progress=progress, journal=kept, **options)
+        lm = lm or LM(model, None, "tiny")
+        heard = listen(some_ids(n), lm, progress=progress, journal=kept, **options)
         go.read = read
         return heard.tokens[SIGNALS].to_numpy()
 
@@ -143,3 +144,28 @@ def test_what_is_spoiled_here_would_be_read_otherwise(tmp_path):
     (tmp_path / "x").write_bytes(packed)
     tensors, plain = journal._unpacked(tmp_path / "x")
     assert plain == {"x": [1]} and np.array_equal(tensors["a"], np.arange(5)) and tensors["b"].shape == (0,)
+
+
+def test_what_was_kept_goes_to_the_devices_of_the_layers(hear, llama):
+    """One layer lies on torch's meta device, where an operation that mixes devices is an error."""
+    import copy
+
+    with pytest.raises(Stopped):
+        hear(llama, 160)
+    spread = copy.deepcopy(llama)
+    layer = spread.model.layers[1].to("meta")
+
+    def move(value):
+        return value.to("meta") if isinstance(value, torch.Tensor) else value
+
+    def there(module, args, kwargs):
+        moved = {name: tuple(map(move, v)) if isinstance(v, tuple) else move(v) for name, v in kwargs.items()}
+        return tuple(map(move, args)), moved
+
+    layer.register_forward_pre_hook(there, with_kwargs=True)
+    layer.register_forward_hook(lambda module, args, output: torch.zeros(output.shape, dtype=output.dtype))
+    lm = LM(spread, None, "tiny")
+    lm.__dict__["weight_hash"] = LM(llama, None, "tiny").weight_hash  # as if it were the same model
+    with pytest.raises(Stopped):
+        hear(spread, 240, lm=lm, every_s=1e9)  # nothing could be saved from that device
+    assert hear.read[0] == 160 + CHUNK
