@@ -23,7 +23,7 @@ def hear(some_ids, tmp_path):
     """hear(model, stop=None, ...) -> signals of 300 tokens with a journal; raises Stopped after `stop` tokens."""
 
     def go(model, stop=None, identity=None, folder=tmp_path / "kept", every_s=0.0, n=300, lm=None, **options):
-        read = []
+        read = go.read = []
 
         def progress(done, total):
             read.append(done)
@@ -34,7 +34,6 @@ def hear(some_ids, tmp_path):
         options = {"chunk": CHUNK, "n_local": 40} | options
         lm = lm or LM(model, None, "tiny")
         heard = listen(some_ids(n), lm, progress=progress, journal=kept, **options)
-        go.read = read
         return heard.tokens[SIGNALS].to_numpy()
 
     return go
