@@ -138,10 +138,10 @@ class Curriculum:
         while left >= LEAST_FILLER + 20 + FACT_TOKENS:
             n_facts = min(int(rng.integers(1, 7)), (left - LEAST_FILLER - 20) // FACT_TOKENS)
             # Half of the lengths are spread over orders of magnitude, since short drills are learnt first and lead to
-            # the long ones; the other half evenly, so that look-up over most of the context is not rare.
+            # the long ones; the other half favours the long, so that every distance in the context comes up.
             most = left - 20 - FACT_TOKENS * n_facts
             spread = rng.uniform(np.log(LEAST_FILLER), np.log(most))
-            wanted = int(np.exp(spread) if rng.random() < 0.5 else rng.uniform(LEAST_FILLER, most))
+            wanted = int(np.exp(spread) if rng.random() < 0.5 else max(LEAST_FILLER, most * rng.random() ** 0.5))
             start = int(rng.integers(0, len(prose) - wanted + 1))
             sentences = split_sentences(self.tokenizer.decode(prose[start : start + wanted]))
             drill = self._encode(make_drill(rng, sentences, n_facts=n_facts))
