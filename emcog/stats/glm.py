@@ -11,6 +11,8 @@ from emcog.options import check_choice
 
 FAMILIES = ("logistic", "poisson")
 STEPS = 50
+SINGULAR = 1e-10
+"""Share of the largest information below which a direction has none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,19 +40,29 @@ def fit(X: np.ndarray, y: np.ndarray, size: np.ndarray, family: str) -> Glm:
     rate = (y.sum() + 0.5) / (size.sum() + 1)
     b = np.linalg.lstsq(X, np.full(len(y), np.log(rate / (1 - rate)) if family == "logistic" else np.log(rate)),
                         rcond=None)[0]  # fmt: skip
-    old = -np.inf
-    for step in range(STEPS):
-        eta = np.clip(X @ b, -30, 30)
-        mean = _mean(eta, family)
+    old, move, converged = -np.inf, np.zeros_like(b), False
+    for _ in range(STEPS):
+        mean = _mean(np.clip(X @ b, -30, 30), family)
         now = float(log_likelihood(y, size, mean, family).sum())
-        if step and abs(now - old) <= 1e-10 * (abs(now) + 1):
+        if now < old - 1e-10 * (abs(old) + 1):  # too far: half the way back
+            move /= 2
+            b = b - move
+            continue
+        if abs(now - old) <= 1e-10 * (abs(now) + 1):
+            converged = True
             break
         old = now
         weight = size * (mean * (1 - mean) if family == "logistic" else mean)
-        b = b + np.linalg.lstsq((X * weight[:, None]).T @ X, X.T @ (y - size * mean), rcond=None)[0]
+        information = (X * weight[:, None]).T @ X
+        # In units of each column's own information, so that a column that foretells the outcome wholly, whose
+        # information is used up, stops moving and moves no other.
+        unit = np.sqrt(np.maximum(np.diagonal(information), np.finfo(float).tiny))
+        score = X.T @ (y - size * mean)
+        move = np.linalg.lstsq(information / np.outer(unit, unit), score / unit, rcond=SINGULAR)[0] / unit
+        b = b + move
     mean = _mean(np.clip(X @ b, -30, 30), family)
     weight = size * (mean * (1 - mean) if family == "logistic" else mean)
-    return Glm(family, b, mean, weight, step < STEPS - 1)
+    return Glm(family, b, mean, weight, converged)
 
 
 def log_likelihood(y: np.ndarray, size: np.ndarray, mean: np.ndarray, family: str) -> np.ndarray:

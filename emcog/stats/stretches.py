@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from emcog.stats.glm import SINGULAR
+
 SIZE = 50
 """Words of a stretch: residuals and signals so far apart are as good as independent."""
 
@@ -36,7 +38,11 @@ def jackknife_errors(X: np.ndarray, residual: np.ndarray, weight: np.ndarray, st
     information = np.array([(X[part] * weight[part, None]).T @ X[part] for part in parts])
     score = np.array([residual[part] @ X[part] for part in parts])
     rest = information.sum(0) - information
-    moved = -np.einsum("gij,gj->gi", np.linalg.pinv(rest, hermitian=True), score)
+    # In units of each column's own information: a control that foretells the outcome wholly (every boundary follows a
+    # sentence's end) leaves a direction without any, in which nothing can be said and by which nothing may be moved.
+    unit = np.sqrt(np.maximum(np.diagonal(information.sum(0)), np.finfo(float).tiny))
+    inverse = np.linalg.pinv(rest / np.outer(unit, unit), rcond=SINGULAR, hermitian=True)
+    moved = -np.einsum("gij,gj->gi", inverse, score / unit) / unit
     return np.sqrt((len(parts) - 1) / len(parts) * ((moved - moved.mean(0)) ** 2).sum(0))
 
 
