@@ -54,7 +54,13 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             edge = -LANE * n * (k + 1)
             ax.vlines(at, edge, edge + 0.8 * LANE * n, color=colour, lw=1.2, clip_on=False)
             ax.text(
-                1.02 * n, edge + 0.4 * LANE * n, shown(method), fontsize=6, va="center", color=colour, clip_on=False
+                1.02 * n,
+                edge + 0.4 * LANE * n,
+                shown(method, str(report["story"].iloc[0])),
+                fontsize=6,
+                va="center",
+                color=colour,
+                clip_on=False,
             )
         _seams(ax, report, words, n)
         word_ticks(ax, words)

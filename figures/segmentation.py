@@ -42,6 +42,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     lines = {m: report[(report["metric"] == "boundary") & (report["method"] == m)]["place"].to_numpy()
              for m in ("people", *METHODS)}  # fmt: skip
     lanes = [name for name in ("people", *METHODS) if len(lines[name])]
+    who = shown("people", str(report["story"].iloc[0]))
     figure, axes = page(36 * rows + 13, 2 * rows, 1, gridspec_kw={"height_ratios": [1.0, 0.62] * rows})
     known = np.isfinite(values)
     smooth = gaussian_filter1d(np.where(known, values, np.nanmean(values)), SMOOTH)
@@ -58,7 +59,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             above.set_ylim(0, top)
             above.tick_params(labelbottom=False)
             few_ticks(above, "y", 3)
-            _lanes(below, lines, lanes, lo, hi)
+            _lanes(below, lines, lanes, lo, hi, who)
             if len(density):
                 _density(below, density, lo, hi, len(lanes))
             for ax in (above, below):
@@ -66,7 +67,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             thousands(below.xaxis)
             if i == rows - 1:
                 below.set_xlabel("Word")
-        names = ("surprisal of a word", f"smoothed (Gaussian, SD {SMOOTH} words)", "people's boundary")
+        names = ("surprisal of a word", f"smoothed (Gaussian, SD {SMOOTH} words)", f"{who.lower()}'s boundary")
         marks = (Line2D([], [], color=BAR, marker="|", ls="", ms=6), Line2D([], [], color=LINE, lw=1.1),
                  Line2D([], [], color=INK, lw=0.8, ls=(0, (3, 2))))  # fmt: skip
         figure.legend(marks, names, loc="outside upper left", ncols=3, columnspacing=1.6)
@@ -83,14 +84,14 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     )
 
 
-def _lanes(ax, lines: dict[str, np.ndarray], lanes: list[str], lo: int, hi: int) -> None:
+def _lanes(ax, lines: dict[str, np.ndarray], lanes: list[str], lo: int, hi: int, who: str) -> None:
     colours = {"people": INK, "S": LINE, "SM": BOUNDARY, "F": QUIET}
     for k, name in enumerate(reversed(lanes)):
         inside = lines[name][(lines[name] >= lo) & (lines[name] < hi)]
         ax.axhspan(k + 0.08, k + 0.92, color=TINT, lw=0, zorder=0)
         ax.vlines(inside, k + 0.08, k + 0.92, color=colours[name], lw=1.4)
     ax.set_ylim(0, len(lanes))
-    ax.set_yticks(np.arange(len(lanes)) + 0.5, [shown(name) for name in reversed(lanes)])
+    ax.set_yticks(np.arange(len(lanes)) + 0.5, [{"people": who}.get(name, name) for name in reversed(lanes)])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
 

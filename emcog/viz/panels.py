@@ -33,8 +33,10 @@ NAMES = {"late_letter": "Late letter", "pieman": "Pie Man", "sherlock": "Sherloc
          "lag_crp": "Lag-CRP"}  # fmt: skip
 
 
-def shown(name: str) -> str:
-    """A name as a reader likes it: a story's title, a metric without underscores."""
+def shown(name: str, story: str = "") -> str:
+    """A name as a reader likes it: a story's title, a metric without underscores; "people" as who they are there."""
+    if (name, story) == ("people", "late_letter"):
+        return "Author"  # of the bundled story: its scene breaks are no listeners' judgements
     plain = name.replace("_", " ")
     return NAMES.get(name, plain[:1].upper() + plain[1:])
 
@@ -81,7 +83,8 @@ def dots(ax: Axes, table: pd.DataFrame, order: Sequence[str], chance: float | No
     if chance is not None:
         ax.axvline(chance, color=BAR, lw=0.8, zorder=0)
     ax.set_ylim(-0.6, len(order) - 0.4)
-    ax.set_yticks(list(places.values()), [shown(name) for name in places])
+    story = "".join(table["story"].unique()) if "story" in table else ""
+    ax.set_yticks(list(places.values()), [shown(name, story) for name in places])
     ax.tick_params(axis="y", length=0)
     few_ticks(ax, "x")
 
