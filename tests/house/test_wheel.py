@@ -38,9 +38,11 @@ def run_installed(folder: Path, code: str) -> str:
 
 
 def repository_files(folder: str) -> set[str]:
-    """Files of the checkout under a folder that belong to the project, as paths from the root."""
-    found = (path for path in (ROOT / folder).rglob("*") if path.is_file())
-    return {path.relative_to(ROOT).as_posix() for path in found if "__pycache__" not in path.parts}
+    """Files of the checkout under a folder that belong to the project, as paths from the root; no caches, no figures."""
+    found = (path.relative_to(ROOT) for path in (ROOT / folder).rglob("*") if path.is_file())
+    return {
+        path.as_posix() for path in found if "__pycache__" not in path.parts and path.parts[:2] != ("figures", "out")
+    }
 
 
 def test_the_whole_package_is_in_it(wheel):
