@@ -38,7 +38,7 @@ def run_installed(folder: Path, code: str) -> str:
 
 
 def repository_files(folder: str) -> set[str]:
-    """Files of the checkout under a folder that belong to the project, as paths from the root; no caches, no figures."""
+    """Files of the checkout under a folder that belong to the project, as paths from the root."""
     found = (path.relative_to(ROOT) for path in (ROOT / folder).rglob("*") if path.is_file())
     return {
         path.as_posix() for path in found if "__pycache__" not in path.parts and path.parts[:2] != ("figures", "out")
