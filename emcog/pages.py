@@ -66,8 +66,15 @@ def _cell(value: Any, digits: int) -> str:
     return str(value).replace("|", "\\|")
 
 
-def measured_on() -> str:
-    """Date, processor, threads, load and commit, as one line to stand under a table."""
+def measured_on(device: str = "cpu") -> str:
+    """Date, device, threads, load and commit, as one line to stand under a table."""
+    if device.startswith("cuda"):
+        import torch
+
+        return (
+            f"Measured on {datetime.now(UTC):%Y-%m-%d}, GPU: {torch.cuda.get_device_name(device)}, "
+            f"torch {torch.__version__}; {commit()}."
+        )
     load = f", load {os.getloadavg()[0]:.1f} from all that ran" if hasattr(os, "getloadavg") else ""
     threads = os.environ.get("OMP_NUM_THREADS")
     told = "threads as many as cores" if threads is None else f"{threads} thread{'s' * (threads != '1')}"
@@ -85,7 +92,9 @@ def processor() -> str:
 
 
 def commit() -> str:
-    """The checkout's commit, and whether files differed from it."""
+    """The checkout's commit, and whether files differed from it; where there is no git, what EMCOG_COMMIT says."""
+    if told := os.environ.get("EMCOG_COMMIT"):
+        return f"commit {told}"
     if not (ROOT / ".git").exists():  # git would look further up, and find somebody else's checkout
         return "no commit known"
     try:

@@ -44,6 +44,8 @@ def test_what_was_measured_on_is_told(monkeypatch):
     assert re.fullmatch(r"Measured on \d{4}-\d\d-\d\d, CPU: .+, \d+ cores, 1 thread.*commit.*\.", pages.measured_on())
     monkeypatch.setattr(pages, "ROOT", Path(__file__).parent / "nowhere")
     assert pages.commit() == "no commit known"
+    monkeypatch.setenv("EMCOG_COMMIT", "abc1234")
+    assert pages.commit() == "commit abc1234"
     with pytest.raises(DataError, match="from a checkout"):
         pages.docs_page("graph.md")
 

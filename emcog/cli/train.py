@@ -27,6 +27,7 @@ def train_lm(
     batch_tokens: Annotated[int, _option(COURSE, "Tokens a step.")] = 6144,
     matrix_lr: Annotated[float, _option(COURSE, "Learning rate of Muon, for the layers' matrices.")] = 0.02,
     other_lr: Annotated[float, _option(COURSE, "Learning rate of AdamW, for embeddings and norms.")] = 0.003,
+    warmup_tokens: Annotated[int, _option(COURSE, "Tokens over which the learning rates rise.")] = 200_000,
     decay: Annotated[
         float, _option(COURSE, "Last share of the tokens, over which the learning rates fall to 0.")
     ] = 0.35,
@@ -63,12 +64,12 @@ def train_lm(
     FOLDER/curve.tsv with the loss at each step, and a checkpoint.
     """
     from emcog.lm.training.command import Hooks, train_lm
-    from emcog.lm.training.loop import TrainSettings
+    from emcog.lm.training.settings import TrainSettings
 
     settings = TrainSettings(
         tokens=tokens, seed=seed, batch_tokens=batch_tokens, matrix_lr=matrix_lr, other_lr=other_lr, context=context,
-        short_context=context // 4, decay=decay, short_share=short_share, drill_share=drill_share,
-        recital_share=recital_share, speech_share=speech_share, far_share=far_share,
+        warmup_tokens=warmup_tokens, short_context=context // 4, decay=decay, short_share=short_share,
+        drill_share=drill_share, recital_share=recital_share, speech_share=speech_share, far_share=far_share,
         vocab_size=vocab_size, hidden_size=hidden_size, intermediate_size=intermediate_size, layers=layers,
         heads=heads, kv_heads=kv_heads,
     )  # fmt: skip

@@ -21,6 +21,8 @@ from emcog.lm.training.tokens import TokenStore
 IGNORE = -100
 FACT_TOKENS = 60
 """Room for a fact, its question and its answer."""
+MOST_FACTS = 16
+"""Most facts in a drill."""
 LEAST_FILLER = 20
 """Fewest tokens of prose in a drill."""
 
@@ -136,7 +138,9 @@ class Curriculum:
         prose = self.store.read(segment, 2 * self.store.length)
         left = context
         while left >= LEAST_FILLER + 20 + FACT_TOKENS:
-            n_facts = min(int(rng.integers(1, 7)), (left - LEAST_FILLER - 20) // FACT_TOKENS)
+            # As many orders of magnitude of facts, up to a row full of them: many of one kind must be told apart.
+            wished = int(np.exp(rng.uniform(0, np.log(MOST_FACTS + 1))))
+            n_facts = min(wished, (left - LEAST_FILLER - 20) // FACT_TOKENS)
             # Half of the lengths are spread over orders of magnitude, since short drills are learnt first and lead to
             # the long ones; the other half favours the long, so that every distance in the context comes up.
             most = left - 20 - FACT_TOKENS * n_facts

@@ -10,8 +10,9 @@ from emcog.errors import DataError
 from emcog.files import sha256_file, write_files
 from emcog.lm.training.batches import Curriculum
 from emcog.lm.training.corpus import sample_text
-from emcog.lm.training.loop import Trainer, TrainSettings, build_model
+from emcog.lm.training.loop import Trainer, build_model
 from emcog.lm.training.memory import keep_freed_memory
+from emcog.lm.training.settings import TrainSettings
 from emcog.lm.training.tokens import TokenStore, open_tokens
 from emcog.pages import commit
 

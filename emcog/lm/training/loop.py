@@ -3,87 +3,23 @@
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch.nn import functional
 
 from emcog.errors import DataError, StorageError
 from emcog.files import write_files
 from emcog.lm.precision import has_native_bfloat16
-from emcog.lm.training.batches import IGNORE, Curriculum, Mixture, Rows
-from emcog.lm.training.far import far_context, far_layouts
+from emcog.lm.training.batches import Curriculum
+from emcog.lm.training.feeding import Batch, feed, rows_of_step, to_batch
+from emcog.lm.training.forward import weighted_loss
+from emcog.lm.training.layouts import dense_layout, fused_layout
 from emcog.lm.training.muon import Muon
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """Everything that decides what comes out, the corpus apart.
-
-    Attributes
-    ----------
-    tokens : tokens to be seen in all.
-    batch_tokens : tokens a step. A multiple of `context`.
-    context, short_context, short_share : the first share of the steps reads short rows, which are cheaper.
-    matrix_lr, other_lr : learning rates of Muon (matrices inside the layers) and AdamW (embeddings, norms).
-    warmup_tokens : the rate rises over them; over the last `decay` share of all tokens it falls to zero.
-    drill_share, recital_share, speech_share : shares of recall drills, of passages that come twice, and of
-        speech-like prose.
-    far_share : of the drills and recitals whose far context stands at one distance, as in memory; of the rest, a third.
-    answer_weight : what the loss at a token of a drill's answer counts, against 1 at other tokens.
-    vocab_size, hidden_size, intermediate_size, layers, heads, kv_heads : the model. Heads are 64 wide.
-    """
-
-    tokens: int = 20_000_000
-    batch_tokens: int = 6144
-    context: int = 1024
-    short_context: int = 256
-    short_share: float = 0.6
-    matrix_lr: float = 0.02
-    other_lr: float = 0.003
-    warmup_tokens: int = 200_000
-    decay: float = 0.35
-    drill_share: float = 0.15
-    recital_share: float = 0.05
-    answer_weight: float = 4.0
-    speech_share: float = 0.10
-    far_share: float = 0.0
-    seed: int = 0
-    vocab_size: int = 8192
-    hidden_size: int = 256
-    intermediate_size: int = 704
-    layers: int = 8
-    heads: int = 4
-    kv_heads: int = 2
-
-    def __post_init__(self) -> None:
-        if self.batch_tokens % self.context or self.context % self.short_context:
-            raise DataError("batch_tokens must be a multiple of context, and context of short_context")
-
-    @property
-    def mixture(self) -> Mixture:
-        """What the rows are made of."""
-        return Mixture(self.drill_share, self.recital_share, self.speech_share, self.answer_weight, self.far_share)
-
-    @property
-    def steps(self) -> int:
-        """Optimiser steps in all."""
-        return math.ceil(self.tokens / self.batch_tokens)
-
-    def rate(self, step: int) -> float:
-        """Learning rate at a step as a share of its peak: a trapezoid."""
-        warm = max(1, self.warmup_tokens // self.batch_tokens)
-        fall = max(1, int(self.decay * self.steps))
-        return max(0.0, min(1.0, (step + 1) / warm, (self.steps - step) / fall))
-
-    def context_at(self, step: int) -> int:
-        """Length of the rows that a step reads."""
-        return self.short_context if step < self.short_share * self.steps else self.context
+from emcog.lm.training.settings import TrainSettings
 
 
 def build_model(settings: TrainSettings) -> Any:
@@ -125,38 +61,36 @@ class Trainer:
     """
 
     def __init__(self, model: Any, curriculum: Curriculum, settings: TrainSettings):
-        self.model, self.curriculum, self.settings = model, curriculum, settings
+        self.model, self.curriculum = model, curriculum
         self.device = model.device
-        self.step = 0
         self.parameters = list(model.parameters())
         # On CPU each core works on rows of its own and they meet once a step: on small matrices that is faster than
         # sharing every product between the cores, and far less hurt by other work on the machine.
         threads = 1 if self.device.type == "cuda" else torch.get_num_threads()
         torch.set_num_threads(1)
         self.pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-        inner = [p for p in model.model.layers.parameters() if p.ndim == 2]
+        self.on_gpu = self.device.type == "cuda"
+        self.loss = torch.compile(self._loss, dynamic=False) if self.on_gpu else self._loss
+        self.begin(settings)
+
+    def begin(self, settings: TrainSettings) -> None:
+        """Stand at the first step of a course, with the weights that the model has."""
+        self.settings, self.step = settings, 0
+        self.fed: Iterator[Batch] | None = None
+        inner = [p for p in self.model.model.layers.parameters() if p.ndim == 2]
         chosen = {id(p) for p in inner}
-        others = [p for p in model.parameters() if id(p) not in chosen]
+        others = [p for p in self.parameters if id(p) not in chosen]
         self.optimisers: list[torch.optim.Optimizer] = [
             Muon(inner, lr=settings.matrix_lr, apply=self.pool.map),
             torch.optim.AdamW(others, lr=settings.other_lr, betas=(0.9, 0.95), weight_decay=0.0),
         ]
 
-    def train_step(self) -> float:
-        """One optimiser step; returns the weighted mean loss in nats a token."""
+    def train_step(self) -> torch.Tensor:
+        """One optimiser step; returns the weighted mean loss in nats a token, which a GPU may not have reached yet."""
+        loss, gradients = self._on_gpu() if self.on_gpu else self._on_cpu()
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = gradient
         settings = self.settings
-        context = settings.context_at(self.step)
-        per_step = settings.batch_tokens // settings.context
-        parts = [self.curriculum.rows(self.step * per_step + k, context) for k in range(per_step)]
-        if self.device.type == "cuda":
-            # Rows whose far context stands apart are attended in full: they would slow the others down.
-            apart, whole = [p for p in parts if p.far.any()], [p for p in parts if not p.far.any()]
-            parts = [_join(group) for group in (apart, whole) if group]
-        weight = sum(float(part.weights.sum()) for part in parts)
-        with far_layouts(self.model):
-            results = list(self.pool.map(self._loss_and_gradients, parts))
-        for parameter, *gradients in zip(self.parameters, *(g for _, g in results), strict=True):
-            parameter.grad = sum(gradients[1:], start=gradients[0]).div_(weight)
         rate = settings.rate(self.step)
         for optimiser, peak in zip(self.optimisers, (settings.matrix_lr, settings.other_lr), strict=True):
             for group in optimiser.param_groups:
@@ -164,35 +98,31 @@ class Trainer:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         self.step += 1
-        return sum(float(loss) for loss, _ in results) / weight
+        return loss
 
-    def _loss_and_gradients(self, rows: Rows) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-        loss = self._loss(rows)
+    def _on_cpu(self) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        parts = [to_batch(rows) for rows in rows_of_step(self.curriculum, self.settings, self.step)]
+        weight = sum(part.weights.sum() for part in parts)
+        results = list(self.pool.map(self._loss_and_gradients, parts))
+        sums = (sum(gradients[1:], start=gradients[0]) for gradients in zip(*(g for _, g in results), strict=True))
+        return sum(loss for loss, _ in results) / weight, [gradient.div_(weight) for gradient in sums]
+
+    def _on_gpu(self) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        if self.fed is None:
+            self.fed = feed(self.curriculum, self.settings, self.step)
+        batch = Batch(*(part.to(self.device, non_blocking=True) for part in next(self.fed)))
+        loss = self.loss(batch) / batch.weights.sum()
         return loss.detach(), torch.autograd.grad(loss, self.parameters)
 
-    def _loss(self, rows: Rows) -> torch.Tensor:
-        to = {"device": self.device, "non_blocking": True}
-        ids, targets = torch.from_numpy(rows.inputs).to(**to), torch.from_numpy(rows.targets).to(**to)
-        mask = far = None
-        position = torch.from_numpy(rows.position).to(**to)
-        if rows.far.any():
-            parts = (torch.from_numpy(part).to(**to) for part in (rows.document, rows.far, rows.unseen))
-            far = far_context(self.model.model.rotary_emb, position, *parts)
-        elif rows.document.any():
-            document = torch.from_numpy(rows.document).to(**to)
-            causal = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool, device=self.device).tril()
-            mask = (causal & (document[:, :, None] == document[:, None, :]))[:, None]
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=has_native_bfloat16(self.device)):
-            hidden = self.model.model(
-                input_ids=ids,
-                position_ids=position,
-                attention_mask=mask,
-                use_cache=False,
-                far=far,
-            ).last_hidden_state
-            logits = self.model.lm_head(hidden.flatten(0, 1))
-        losses = functional.cross_entropy(logits.float(), targets.flatten(), ignore_index=IGNORE, reduction="none")
-        return losses @ torch.from_numpy(rows.weights).to(**to).flatten()
+    def _loss_and_gradients(self, batch: Batch) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        loss = self.loss(batch)
+        return loss.detach(), torch.autograd.grad(loss, self.parameters)
+
+    def _loss(self, batch: Batch) -> torch.Tensor:
+        make = fused_layout if batch.ids.is_cuda else dense_layout
+        layout = make(self.model.model.rotary_emb, batch.position, batch.document, batch.far, batch.unseen)
+        with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=has_native_bfloat16(batch.ids.device)):
+            return weighted_loss(self.model, batch.ids, batch.targets, batch.weights, layout)
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint (weights, optimiser state, position), all or nothing, without pickles."""
@@ -251,20 +181,28 @@ class Trainer:
         """Train to the end, saving a checkpoint now and then, and a curve of step, tokens, loss and tokens/s."""
         folder.mkdir(parents=True, exist_ok=True)
         curve = _Curve(folder / "curve.tsv", self.step, self.settings.batch_tokens)
-        saved = time.monotonic()
+        # Asking a GPU for each loss would have it wait for the next step.
+        together = 20 if self.on_gpu else 1
+        saved = began = time.monotonic()
+        losses: list[torch.Tensor] = []
         while self.step < self.settings.steps:
-            began = time.monotonic()
-            loss = self.train_step()
-            if not math.isfinite(loss):
-                raise DataError(f"training diverged at step {self.step}: lower the learning rates and start again")
-            speed = self.settings.batch_tokens / (time.monotonic() - began)
-            curve.add(self.step, loss, speed)
-            on_step(self.step, loss, speed)
-            if time.monotonic() - saved >= save_every_s or self.step == self.settings.steps:
+            losses.append(self.train_step())
+            if len(losses) < together and self.step < self.settings.steps:
+                continue
+            first, told = self.step - len(losses) + 1, torch.stack(losses).tolist()
+            now = time.monotonic()
+            speed = len(losses) * self.settings.batch_tokens / (now - began)
+            for step, loss in enumerate(told, first):
+                if not math.isfinite(loss):
+                    raise DataError(f"training diverged at step {step}: lower the learning rates and start again")
+                curve.add(step, loss, speed)
+                on_step(step, loss, speed)
+            began, losses = now, []
+            if now - saved >= save_every_s or self.step == self.settings.steps:
                 # First, so that a kill in between leaves no gap: what the curve knows beyond a checkpoint is dropped.
                 curve.flush()
                 self.save(folder)
-                saved = time.monotonic()
+                saved = began = time.monotonic()
 
 
 class _Curve:
@@ -286,7 +224,3 @@ class _Curve:
         with open(self.path, "a") as file:
             file.writelines(self.pending)
         self.pending = []
-
-
-def _join(parts: list[Rows]) -> Rows:
-    return Rows(*(np.concatenate([getattr(p, k) for p in parts]) for k in Rows.__dataclass_fields__))

@@ -51,6 +51,8 @@ def open_tokens(
 ) -> TokenStore:
     """Tokenise text files (those not yet tokenised by this tokenizer) into `folder` and open them.
 
+    A text that is not there is taken from its token files, which are smaller and travel.
+
     Raises
     ------
     DataError : a file cannot be read, the vocabulary is too large, or no document fills a segment.
@@ -60,10 +62,7 @@ def open_tokens(
     vocabulary = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
     arrays, documents, segments, checksums = [], [], [], {}
     for index, path in enumerate(paths):
-        if not path.is_file():
-            raise DataError(f"no such training text: {path}")
-        checksums[path.name] = sha256_file(path)
-        name = f"{path.name.split('.')[0]}-{checksums[path.name][:12]}-{vocabulary[:12]}"
+        name, checksums[path.name] = _token_files(path, vocabulary[:12], folder)
         if not (folder / f"{name}.starts.npy").exists():
             report(f"tokenising {path.name}")
             _tokenise(path, tokenizer, folder, name)
@@ -78,6 +77,19 @@ def open_tokens(
     if len(found) == 0:
         raise DataError(f"no document has {length} tokens: give longer texts or a shorter context")
     return TokenStore(arrays, documents, found, length, checksums)
+
+
+def _token_files(path: Path, vocabulary: str, folder: Path) -> tuple[str, str]:
+    """Name of a text's token files, without endings, and its checksum (its first letters, if it is not there)."""
+    stem = path.name.split(".")[0]
+    if path.is_file():
+        checksum = sha256_file(path)
+        return f"{stem}-{checksum[:12]}-{vocabulary}", checksum
+    found = list(folder.glob(f"{stem}-????????????-{vocabulary}.starts.npy"))
+    if len(found) != 1:
+        raise DataError(f"no such training text: {path}")
+    name = found[0].name.removesuffix(".starts.npy")
+    return name, name.split("-")[-2]
 
 
 def _tokenise(path: Path, tokenizer: Any, folder: Path, name: str) -> None:

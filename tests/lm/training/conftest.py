@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emcog.lm.training.loop import TrainSettings
+from emcog.lm.training.settings import TrainSettings
 from emcog.lm.training.tokenizer import train_tokenizer
 from emcog.lm.training.tokens import open_tokens
 

@@ -16,6 +16,7 @@ from emcog.lm import load_lm
 from emcog.lm.training.batches import Curriculum, pack, plain
 from emcog.lm.training.command import train_lm
 from emcog.lm.training.evaluate import bits_per_character, calibration, look_up
+from emcog.lm.training.feeding import to_batch
 from emcog.lm.training.loop import Trainer, build_model
 from emcog.lm.training.muon import Muon, orthogonalise
 
@@ -71,7 +72,7 @@ def test_training_lowers_the_loss(settings, store, tokenizer):
     trainer = make_trainer(
         replace(settings, tokens=256 * 40, drill_share=0, recital_share=0, speech_share=0), store, tokenizer
     )
-    losses = [trainer.train_step() for _ in range(40)]
+    losses = [float(trainer.train_step()) for _ in range(40)]
     assert losses[0] == pytest.approx(np.log(len(tokenizer)), rel=0.02)
     assert np.mean(losses[-5:]) < losses[0] - 2
 
@@ -85,7 +86,7 @@ def test_loss_of_packed_documents_is_that_of_each_alone(settings, store, tokeniz
     documents = [[plain(part) for part in np.split(ids, [30, 90])], [plain(ids[:128])]]
     rows = pack(documents, 128, tokenizer.bos_token_id, tokenizer.eos_token_id)
     assert set(rows.document[0]) == {0, 1, 2, 3}
-    packed = float(trainer._loss(rows).detach())
+    packed = float(trainer._loss(to_batch(rows)).detach())
     alone = 0.0
     for document in [*np.split(ids, [30, 90]), ids]:
         given = torch.from_numpy(np.concatenate([[tokenizer.bos_token_id], document]))

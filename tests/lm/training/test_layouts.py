@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from emcog.lm import listen, load_lm
 from emcog.lm.training.batches import IGNORE, Curriculum, Mixture, pack, plain, set_apart
-from emcog.lm.training.far import far_layouts
+from emcog.lm.training.feeding import feed, rows_of_step, to_batch
+from emcog.lm.training.forward import weighted_loss
+from emcog.lm.training.layouts import dense_layout, fused_layout
 from emcog.lm.training.loop import Trainer, build_model
 
 DRILLS = Mixture(drills=1.0, recitals=0, speech=0, answer_weight=4, far=1.0)
@@ -33,8 +34,8 @@ def ids(tokenizer):
 
 def loss(trainer, rows) -> float:
     """Loss of rows in nats, in float32."""
-    with far_layouts(trainer.model), torch.no_grad():
-        return float(trainer._loss(rows))
+    with torch.no_grad():
+        return float(trainer._loss(to_batch(rows)))
 
 
 def test_the_layout_is_that_of_a_window_behind_which_everything_stays(trainer, ids, tokenizer, monkeypatch):
@@ -108,9 +109,24 @@ def test_set_apart_is_seeded(ids, tokenizer):
     assert (one.unseen == two.unseen).all()
 
 
-def test_the_model_is_left_as_it_was(trainer):
-    before = trainer.model.config._attn_implementation
-    with pytest.raises(KeyError), far_layouts(trainer.model):
-        raise KeyError
-    assert trainer.model.config._attn_implementation == before
-    assert "emcog_far" not in ALL_ATTENTION_FUNCTIONS
+@pytest.mark.parametrize("far", [0.0, 1.0])
+def test_the_fused_layout_gives_the_dense_ones_loss(trainer, store, tokenizer, far):
+    # Its gradients need a GPU: see tests/cuda.
+    curriculum = Curriculum(store, tokenizer, 3, Mixture(drills=0.5, recitals=0.2, speech=0, answer_weight=4, far=far))
+    batch = to_batch(*(curriculum.rows(number, 128) for number in range(6)))
+    assert bool(batch.far.any()) == (far > 0)
+    assert batch.document.any()
+    found = []
+    for make in (dense_layout, fused_layout):
+        layout = make(trainer.model.model.rotary_emb, batch.position, batch.document, batch.far, batch.unseen)
+        with torch.no_grad():
+            found.append(weighted_loss(trainer.model, batch.ids, batch.targets, batch.weights, layout))
+    assert torch.allclose(*found, rtol=1e-5)
+
+
+def test_fed_batches_are_those_of_their_steps_in_order(settings, store, tokenizer):
+    curriculum = Curriculum(store, tokenizer, 0, settings.mixture)
+    for step, batch in enumerate(feed(curriculum, settings, 3), 3):
+        wanted = to_batch(*rows_of_step(curriculum, settings, step))
+        assert all(torch.equal(one, other) for one, other in zip(batch, wanted, strict=True))
+    assert step == settings.steps - 1
