@@ -49,7 +49,6 @@ GPU_TRIALS = [
     {"matrix_lr": 0.02, "other_lr": 0.003},
     {"matrix_lr": 0.04, "other_lr": 0.003},
     {"matrix_lr": 0.02, "other_lr": 0.006},
-    {"matrix_lr": 0.04, "other_lr": 0.006},
 ]
 COLUMNS = ["matrix_lr", "other_lr", "batch_tokens", "tokens", "seed"]
 
