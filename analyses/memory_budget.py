@@ -1,4 +1,4 @@
-"""How much recall does how much memory buy? Pass keys and several keys against n_mem, the recalled tokens in sight.
+"""How much recall does how much memory buy? Several named numbers against n_mem, the recalled tokens in sight.
 
 python analyses/memory_budget.py [--model NAME] [--seed 0] [--quick] [--force] [--out FOLDER]
 """
@@ -14,7 +14,7 @@ from emcog.reproduce.recalling import rate_rows, run_sweep
 LENGTH, QUICK_LENGTH = 16_384, 2048
 BUDGETS, QUICK_BUDGETS = (0, 32, 64, 128, 256, 512), (0, 64, 256)
 DEPTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
-TRIALS, QUICK_TRIALS = 10, 2
+TRIALS, QUICK_TRIALS = 5, 2
 SEGMENTATIONS = ("SM", "F")
 
 
@@ -28,7 +28,7 @@ def rows(setting: Setting) -> Iterator[dict[str, Any]]:
         for kind in SEGMENTATIONS for n_mem in budgets
     }  # fmt: skip
     trials = QUICK_TRIALS if setting.quick else TRIALS
-    table = run_sweep(setting, ["several_keys"], DEPTHS, trials, {length: configs})
+    table = run_sweep(setting, ["several_keys"], {length: trials}, DEPTHS, {length: configs})
     table[["config", "n_mem"]] = table["config"].str.split(" ", expand=True)
     table["n_mem"] = table["n_mem"].astype(int)
     yield from rate_rows(table, ["n_mem", "length"], "memory_budget", setting.seed)

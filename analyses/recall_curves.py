@@ -4,8 +4,10 @@
 
 Lag-CRP, forward asymmetry and temporal clustering of what memory recalls as it reads a story, with the contiguity
 buffer off and on (Fountas et al. 2025 liken its neighbours in time to people's contiguity), beside 17 people's spoken
-recalls of the Sherlock episode. An event's order is its rank: what is recalled by similarity first, then the
-neighbours, an event's two one after the other, so that steps of two are there by construction.
+recalls of the Sherlock episode. What is counted is what memory finds by similarity, in the order of its rank. The
+neighbours that the buffer adds are left out: they stand beside their event by construction, the next one before the
+last, and would show a peak at a lag of -2 whatever the memory is like. With the buffer on, the curve therefore says
+whether similarity keeps to what is near while such neighbours are in sight.
 """
 
 import sys
@@ -42,9 +44,8 @@ def _memory(story: Stimulus, setting: Setting, n_null: int) -> Iterator[pd.DataF
         config = MemoryConfig(n_init=16, n_local=N_LOCAL, n_mem=N_MEM, chunk=CHUNK, contiguity=share)
         memory = EpisodicLM(setting.lm, config)
         memory.read(ids)
-        # Ranks go on from what is similar to its neighbours in time; a step with one event shows no order.
-        trials = memory_trials(memory.recalls.assign(by="recalled"), "recalled")
-        several = trials[trials.groupby("trial")["item"].transform("size") > 1]
+        trials = memory_trials(memory.recalls, "similarity")
+        several = trials[trials.groupby("trial")["item"].transform("size") > 1]  # one event alone shows no order
         yield recall_curves(several, n_null=n_null, seed=setting.seed, method=name, **setting.about(story))
 
 

@@ -23,22 +23,25 @@ from emcog.viz.panels import (
     shown,
     stories_of,
     title,
+    whose,
 )
 
 ORDER = ("people", "S", "SM", "SC", "F", "FM", "FC", "sentence", "optimal")
 METRICS = ("modularity", "conductance", "intra_inter")
 IN_LAYERS = ("people", "S", "SM", "F")
-AXES = {"modularity": "Modularity\n(SD above random)", "conductance": "Conductance\n(SD above random)",
-        "intra_inter": "Intra / inter similarity\n(SD above random)"}  # fmt: skip
+AXES = {"modularity": "Modularity\n(SD above random)", "conductance": "Conductance\n(SD below random)",
+        "intra_inter": "Intra/inter similarity\n(SD above random)"}  # fmt: skip
 
 
 def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     """The figure and its caption."""
     stories = stories_of(report)
-    figure, axes = page(22 + 36 * len(stories) + 45, len(stories) + 1, 3,
-                        gridspec_kw={"height_ratios": [1.0] * len(stories) + [1.15]})  # fmt: skip
-    # What is drawn is z, in which stories and measures can be compared; it has no interval of its own.
-    report = report.assign(estimate=report["z"], ci_low=float("nan"), ci_high=float("nan"))
+    figure, axes = page(30 + 34 * len(stories) + 42, len(stories) + 1, 3,
+                        gridspec_kw={"height_ratios": [1.0] * len(stories) + [1.1]})  # fmt: skip
+    # What is drawn is z, in which stories and measures can be compared; it has no interval of its own. A low
+    # conductance is cohesive, and turned round.
+    z = report["z"].where(report["metric"] != "conductance", -report["z"])
+    report = report.assign(estimate=z, ci_low=float("nan"), ci_high=float("nan"))
     pooled = report[report["layer"].isna()]
     with emcog_style():
         for i, story in enumerate(stories):
@@ -47,7 +50,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 rows = pooled[(pooled["story"] == story) & (pooled["metric"] == metric)]
                 axes[i, j].axvspan(-1.96, 1.96, color=TINT, lw=0, zorder=-1)
                 dots(axes[i, j], rows, there, chance=0.0)
-                axes[i, j].set_xlabel(AXES[metric])
+                axes[i, j].set_xlabel(AXES[metric] if i == len(stories) - 1 else "")
                 title(axes[i, j], shown(story) if j == 0 else "", LETTERS[i] if j == 0 else "")
                 if j:
                     axes[i, j].set_yticklabels([])
@@ -58,19 +61,22 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 rows = report[(report["story"] == last) & (report["metric"] == metric) & (report["method"] == method)
                               & report["layer"].notna()].sort_values("layer")  # fmt: skip
                 if len(rows):
-                    curve(ax, rows["layer"], rows, method)
+                    curve(ax, rows["layer"], rows, method, last)
             ax.axhspan(-1.96, 1.96, color=TINT, lw=0, zorder=-1)
             ax.axhline(0, color=BAR, lw=0.8, zorder=0)
             ax.set_xlabel("Layer")
             ax.set_ylabel(AXES[metric])
             few_ticks(ax, "y")
             title(ax, f"{shown(last)}, by layer" if j == 0 else "", LETTERS[len(stories)] if j == 0 else "")
-        key(figure, axes[-1, 0])
+        key(figure, axes[-1], where="lower")
+    judged = stories_of(pooled[pooled["method"] == "people"])
     about = (
         "Cohesion of events in the graph of un-rotated key similarities: how far it lies from that of segmentations "
-        "with the same event lengths in random order, in standard deviations of those (grey: within 1.96). Higher "
-        "modularity and intra/inter similarity, and lower conductance, are more cohesive. All methods have as many "
-        "events as people have. Last row: each layer alone."
+        "with the same event lengths in random order, in standard deviations of those (grey: within 1.96). Conductance "
+        "is turned round, so that more to the right (in the last row: higher) is more cohesive everywhere. In a story "
+        f"all methods have as many events as {whose(judged)} segmentation; in a book, where there is none, as many "
+        "as S with gamma 1. Optimal: the most modular events in the upper half of the layers. Last row: each layer "
+        "alone."
     )
     bars = "none: z has chance's own spread as its unit; the differences and their intervals are in the report."
     return figure, caption(report, about, bars, {f"{k} (events)": v for k, v in counted(pooled).items()})

@@ -22,12 +22,12 @@ from emcog.viz.panels import (
     stories_of,
     thousands,
     title,
+    whose,
 )
 
 METHODS = ("S", "SM")
 ASIDE = {"S": -0.03, "SM": 0.03}  # so that neither hides the other
-PANELS = (("event_length", "Event length (tokens)"), ("f1", "F1 with people"),
-          ("modularity", "Modularity minus random"))  # fmt: skip
+PANELS = (("event_length", "Event length (tokens)"), ("f1", "F1"), ("modularity", "Modularity minus random"))
 
 
 def draw(report: pd.DataFrame) -> tuple[Figure, str]:
@@ -57,23 +57,25 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                     ax.set_ylim(bottom=0)
                 if metric == "modularity":
                     ax.axhline(0, color=BAR, lw=0.8, zorder=0)
-                ax.set_ylabel(label)
+                ax.set_ylabel(f"F1 with {shown('people', story).lower()}" if metric == "f1" else label)
                 if i == len(stories) - 1:
                     ax.set_xlabel("Threshold gamma (SD)")
                 title(ax, shown(story) if j == 0 else "", LETTERS[i] if j == 0 else "")
-        key(figure, axes[0, 0])
+        key(figure, axes[0, :1])
     about = (
-        "Events by S and SM as the threshold rises. Left: mean length. Middle: F1 with people's boundaries, whatever "
-        "the number of events; grey, the mean of S's boundaries moved around the story, and 1.96 SD about it. Right: "
-        "modularity of the events in the key graph of the upper layers, less that of random events of the same lengths."
+        f"Events by S and SM as the threshold rises. Left: mean length. Middle: F1 with {whose(stories)} boundaries, "
+        "whatever the number of events; grey, the mean of S's boundaries moved around the story, and 1.96 SD about "
+        "it. Right: modularity of the events in the key graph of the upper layers, less that of random events of the "
+        "same lengths."
     )
     bars = (
         "95% intervals. Left: over events, by bootstrap. Middle: over observers, or stretches of the story. Right: "
         "over events, by jackknife."
     )
-    events = report[report["metric"] == "n_events"]
-    counts = {f"{shown(s)} (events, gamma {g:g}, S)": int(e) for s, g, e in
-              events[events["method"] == "S"][["story", "gamma", "estimate"]].itertuples(index=False)}  # fmt: skip
+    events = report[(report["metric"] == "n_events") & (report["method"] == "S")]
+    counts = {f"{shown(story)} (events by S, over gamma {own['gamma'].min():g} to {own['gamma'].max():g})":
+              ", ".join(f"{int(n):,}" for n in own.sort_values("gamma")["estimate"])
+              for story, own in events.groupby("story", sort=False)}  # fmt: skip
     return figure, caption(report, about, bars, counts)
 
 

@@ -24,6 +24,7 @@ from emcog.viz.panels import (
     shown,
     stories_of,
     title,
+    whose,
 )
 
 GRAINS = {"coarse": ("#222222", "o", "-"), "fine": (LINE, "s", "--")}
@@ -44,7 +45,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                     if len(rows):
                         words = rows["grain_words"].iloc[0]
                         ax.plot(rows["event_words"], rows["z"], color=colour, marker=marker, ls=line, ms=3.2, lw=1.0,
-                                label=f"people's {grain} events")  # fmt: skip
+                                label=f"{grain} events")  # fmt: skip
                         ax.axvline(words, color=colour, lw=0.8, ls=":", zorder=0)
                 ax.axhline(0, color=BAR, lw=0.8, zorder=0)
                 ax.axhspan(-1.96, 1.96, color=TINT, lw=0, zorder=-1)
@@ -55,14 +56,15 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 ax.xaxis.set_minor_locator(NullLocator())
                 few_ticks(ax, "y")
                 ax.set_ylabel("F1, SD above chance")
-                ax.set_xlabel("Mean words of a model's event")
+                ax.set_xlabel("Mean words of a model's event" if i == len(stories) - 1 else "")
                 title(ax, f"{shown(story)}, {method}", LETTERS[i] if j == 0 else "")
-    key(figure, axes[0, 0])
+    key(figure, axes[0])
     about = (
-        "How far F1 between the model's boundaries and people's lies above boundaries moved around the story, in "
+        "How far F1 of the model's boundaries lies above that of the same boundaries moved around the story, in "
         "standard deviations of those (grey: within 1.96 of chance), for model's events of many sizes against two "
-        "grains of people's. Dotted: the size of people's events. Coarse: people's boundaries; fine: described "
-        "segments (Sherlock), clauses (Pie Man), sentences elsewhere, which the author or the describer made."
+        f"grains of events. Coarse: {whose(stories)} boundaries. Fine: described segments (Sherlock), "
+        "clauses (Pie Man), sentences elsewhere, which are the describer's or the author's. Dotted: the mean size of "
+        "either grain's events."
     )
     counts = {f"{k} (boundaries)": v for k, v in counted(report).items()}
     return figure, caption(report, about, "none: z has chance's own spread as its unit.", counts)

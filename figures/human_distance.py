@@ -8,7 +8,7 @@ import sys
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emcog.viz.panels import INK, LETTERS, caption, counted, dots, emcog_style, page, shown, stories_of, title
+from emcog.viz.panels import INK, LETTERS, caption, counted, dots, emcog_style, page, shown, stories_of, title, whose
 
 ORDER = ("S", "SM", "SC", "S, gamma 1", "F", "FM", "FC", "R", "sentence", "lexical", "optimal")
 PEOPLE = "people, one against the others"
@@ -35,18 +35,19 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 dots(ax, rows, there)
                 if rows["ceiling"].notna().any():
                     ax.axvline(rows["ceiling"].iloc[0], color=INK, lw=0.9, ls="--")
-                _finish(ax, i, j, label, shown(story))
+                _finish(ax, i, j, label if i == len(heights) - 1 else "", shown(story))
         for j, (metric, variant, label) in enumerate(COLUMNS if films else ()):
             rows = people[people["metric"] == metric]
             dots(axes[-1, j], rows[rows["variant"] == variant] if variant else rows, films)
-            _finish(axes[-1, j], len(stories), j, label, "Films: one person against the others")
             axes[-1, j].set_yticklabels([shown(name.removeprefix("people, ")) for name in films])
+            _finish(axes[-1, j], len(stories), j, label, "Films: one person against the others")
     about = (
         "Left: distance between the boundaries' positions, 0 is agreement. Right: boundaries matched one to one within "
-        "the tolerance. All methods have as many events as people have, but for S with gamma 1, the paper's setting. "
+        f"the tolerance. Compared are {whose(stories)} boundaries; all methods have as many, but for S "
+        "with gamma 1, the paper's setting. "
         "Grey: the same boundaries moved around the story, their mean and 1.96 SD about it. Dashed, where observers "
         "are known: one person against the others. A distance alone favours any method that spreads its boundaries "
-        "as people do."
+        "evenly, as people do."
     )
     bars = "95% intervals over observers, or for a list over stretches of the story where the measure allows one."
     n = {f"{k} (boundaries)": v for k, v in counted(methods).items()}

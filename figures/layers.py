@@ -24,6 +24,7 @@ from emcog.viz.panels import (
     shown,
     stories_of,
     title,
+    whose,
 )
 
 MARKS = ("^", "v", "<", ">", "s", "D", "p", "h")
@@ -47,26 +48,26 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 layers = rows[rows["layer"].notna() & rows["head"].isna()].sort_values("layer")
                 ax.axhspan(-1.96, 1.96, color=TINT, lw=0, zorder=0)
                 ax.axhline(0, color=BAR, lw=0.8, zorder=1)
-                ax.plot(layers["layer"], layers["z"], color=INK, marker="o", ms=4, lw=1.0, label="all heads", zorder=3)
+                ax.plot(layers["layer"], layers["z"], color=INK, marker="o", ms=4, lw=1.0, label="All heads", zorder=3)
                 for head in range(heads):
                     own = rows[rows["head"] == head].sort_values("layer")
                     mark = MARKS[head] if heads <= WIDE else "."
                     shift = 0.12 * (head - (heads - 1) / 2) / max(1, heads - 1)
                     ax.plot(own["layer"] + shift, own["z"], ls="", marker=mark, ms=3.2, mfc="none", mec=QUIET, mew=0.8,
-                            label=f"head {head}" if heads <= WIDE else None, zorder=2)  # fmt: skip
+                            label=f"Head {head}" if heads <= WIDE else None, zorder=2)  # fmt: skip
                 whole = rows[rows["layer"].isna()]
                 if len(whole):
-                    ax.axhline(float(whole["z"].iloc[0]), color=INK, lw=0.8, ls="--", label="all layers")
+                    ax.axhline(float(whole["z"].iloc[0]), color=INK, lw=0.8, ls="--", label="All layers and heads")
                 ax.set_xticks(np.arange(int(layers["layer"].max()) + 1))
                 few_ticks(ax, "y")
-                ax.set_xlabel("Layer")
+                ax.set_xlabel("Layer" if i == len(stories) - 1 else "")
                 ax.set_ylabel(label)
                 title(ax, shown(story) if j == 0 else "", LETTERS[i] if j == 0 else "")
-        key(figure, axes[0, -1], 8)
+        key(figure, axes[0, -1:], 10)
     about = (
-        "How much more modular, and less conductive, people's events are in the key graph of each layer (line) and "
-        "head (open marks) than random events with the same lengths, in standard deviations of the random ones; above "
-        "0 is more cohesive. Grey: within 1.96 of chance, for one test; there are as many tests as marks."
+        f"How much more modular, and less conductive, {whose(stories)} events are in the key graph of each layer "
+        "(line) and head (open marks) than random events with the same lengths, in standard deviations of the random "
+        "ones; above 0 is more cohesive. Grey: within 1.96 of chance, for one test; there are as many tests as marks."
     )
     return figure, caption(report, about, "none: z has chance's own spread as its unit.",
                            {f"{k} (events)": v for k, v in counted(report).items()})  # fmt: skip

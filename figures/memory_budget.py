@@ -21,19 +21,19 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     places = {n: i for i, n in enumerate(budgets)}
     with emcog_style():
         for ax, table, label, letter in (
-            (axes[0, 0], correct, "Share said exactly", "A"),
-            (axes[1, 0], recalled, "Layers that recalled\nthe statement (share)", "B"),
+            (axes[0, 0], correct, "Share of answers\nsaid exactly", "A"),
+            (axes[1, 0], recalled, "Share of layers that\nrecalled the statement", "B"),
         ):
             for k, method in enumerate(METHODS):
                 rows = table[table["method"] == method].sort_values("n_mem")
                 if len(rows):
-                    curve(ax, rows["n_mem"].map(places) + 0.06 * (k - 0.5), rows, method, label=method)
+                    curve(ax, rows["n_mem"].map(places) + 0.06 * (k - 0.5), rows, method)
             ax.set_ylim(-0.03, 1.03)
             ax.set_ylabel(label)
             title(ax, "", letter)
         axes[1, 0].set_xticks(range(len(budgets)), [f"{int(n):,}" for n in budgets])
         axes[1, 0].set_xlabel("Recalled tokens in sight (n_mem)")
-        key(figure, axes[0, 0])
+        key(figure, axes[0])
     length = int(report["length"].iloc[0])
     about = (
         f"Several numbers hidden in {length:,} tokens of prose, with more and more room for recalled events. Upper: "

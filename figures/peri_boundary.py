@@ -22,6 +22,7 @@ from emcog.viz.panels import (
     shown,
     stories_of,
     title,
+    whose,
 )
 
 SIGNALS = ("surprisal", "entropy", "bayesian_surprise")
@@ -46,13 +47,13 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 ax.set_ylim(low, high + 0.07 * (high - low))  # room for the marks of clusters
                 _clusters(ax, rows[rows["metric"] == "cluster"])
                 ax.set_ylabel(f"{shown(signal)} (bits)")
-                ax.set_xlabel("Words after the boundary")
+                ax.set_xlabel("Words after the boundary" if i == len(stories) - 1 else "")
                 few_ticks(ax, "y")
                 title(ax, shown(story) if j == 0 else "", LETTERS[i] if j == 0 else "")
     about = (
-        "Each signal of the words around people's boundaries (0 is the first word of an event). Grey: mean and middle "
-        "95% of as many boundaries moved around the story together. A black line under the axis' top marks a stretch "
-        "of words beyond chance, tested for all lags at once (cluster permutation, p < .05)."
+        f"Each signal of the words around {whose(stories)} boundaries (0 is the first word of an event). Grey: mean "
+        "and middle 95% of as many boundaries moved around the story together. A black line under the axis' top marks "
+        "a stretch of words beyond chance, tested for all lags at once (cluster permutation, p < .05)."
     )
     bars = "95% bootstrap intervals over boundaries."
     means = report[report["metric"] == "mean"]

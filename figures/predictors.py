@@ -8,7 +8,7 @@ import sys
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emcog.viz.panels import LETTERS, caption, counted, dots, emcog_style, page, shown, stories_of, title
+from emcog.viz.panels import LETTERS, caption, counted, dots, emcog_style, page, shown, stories_of, title, whose
 
 SIGNALS = ("surprisal", "entropy", "bayesian_surprise")
 
@@ -38,9 +38,9 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             gain = gain.assign(**{c: 1000 * gain[c] for c in ("estimate", "ci_low", "ci_high")})
             _panel(axes[-1, 2], gain, "Held-out gain (millinats a word)")
     about = (
-        "Each signal alone, beside controls. Boundaries: logistic regression of people's boundaries on the signal of "
-        "the word and of the word before, beside the word's length, sentence ends and the words since the last "
-        "boundary. Reading times (Natural Stories): linear, beside length and frequency of the word and of those "
+        f"Each signal alone, beside controls. Boundaries: logistic regression of {whose(stories)} boundaries on the "
+        "signal of the word and of the word before, beside the word's length, sentence ends and the words since the "
+        "last boundary. Reading times (Natural Stories): linear, beside length and frequency of the word and of those "
         "before. Right: log-likelihood of held-out stretches with the signal less that without; below 0 it adds noise."
     )
     bars = "95% intervals over stretches of 50 words, each left out in turn."

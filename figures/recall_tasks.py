@@ -9,7 +9,19 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from emcog.viz.panels import LETTERS, caption, counted, curve, emcog_style, page, shown, stories_of, thousands, title
+from emcog.viz.panels import (
+    LETTERS,
+    caption,
+    counted,
+    curve,
+    emcog_style,
+    key,
+    page,
+    shown,
+    stories_of,
+    thousands,
+    title,
+)
 
 METHODS = ("S", "SM", "SM+C", "F", "recency", "random", "window", "full attention")
 
@@ -19,7 +31,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     correct = report[(report["metric"] == "correct") & report["depth"].isna()]
     tasks = stories_of(correct)
     there = [m for m in METHODS if m in set(correct["method"])]
-    columns = min(4, len(tasks))
+    columns = len(tasks) if len(tasks) < 4 else -(-len(tasks) // 2)  # two lines that are about as long
     lines = -(-len(tasks) // columns)
     figure, axes = page(12 + 44 * lines, lines, columns, sharey=True)
     with emcog_style():
@@ -31,7 +43,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             for shift, method in enumerate(there):
                 rows = own[own["method"] == method].sort_values("length")
                 if len(rows):
-                    curve(ax, rows["length"] * 1.03 ** (shift - len(there) / 2), rows, method, label=method)
+                    curve(ax, rows["length"] * 1.03 ** (shift - len(there) / 2), rows, method)
             ax.set_xscale("log")
             ax.xaxis.set_major_locator(FixedLocator(sorted(set(own["length"]))))
             thousands(ax.xaxis)
@@ -41,13 +53,11 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             ax.set_xlabel("Tokens")
             ax.set_ylabel("Share said exactly" if k % columns == 0 else "")
             title(ax, shown(tasks[k]), LETTERS[k])
-        names = {
-            label: handle for ax in axes.ravel() for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
-        }
-        figure.legend(list(names.values()), list(names), loc="outside upper left", ncols=len(names), handlelength=2.4)
+        key(figure, axes.ravel())
     about = (
-        "Share of answers that are said exactly, over all depths, for several numbers told apart by names, pairs of "
-        "names and numbers without prose, where people live, and associations of many kinds asked for in turn. "
+        "Share of answers that are said exactly, over all depths, for pass keys of several kinds in one text, several "
+        "numbers told apart by names, pairs of names and numbers without prose, where people live, and associations "
+        "of many kinds asked for in turn. "
         "Settings as for the pass key. Points of one length lie side by side, to tell their intervals apart."
     )
     counts = {f"{k} (questions a point)": v for k, v in counted(correct).items()}

@@ -24,6 +24,7 @@ from emcog.viz.panels import (
     page,
     shown,
     thousands,
+    whose,
 )
 
 ROW_WORDS = 800
@@ -42,7 +43,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     lines = {m: report[(report["metric"] == "boundary") & (report["method"] == m)]["place"].to_numpy()
              for m in ("people", *METHODS)}  # fmt: skip
     lanes = [name for name in ("people", *METHODS) if len(lines[name])]
-    who = shown("people", str(report["story"].iloc[0]))
+    name = str(report["story"].iloc[0])
     figure, axes = page(36 * rows + 13, 2 * rows, 1, gridspec_kw={"height_ratios": [1.0, 0.62] * rows})
     known = np.isfinite(values)
     smooth = gaussian_filter1d(np.where(known, values, np.nanmean(values)), SMOOTH)
@@ -59,7 +60,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             above.set_ylim(0, top)
             above.tick_params(labelbottom=False)
             few_ticks(above, "y", 3)
-            _lanes(below, lines, lanes, lo, hi, who)
+            _lanes(below, lines, lanes, lo, hi, shown("people", name))
             if len(density):
                 _density(below, density, lo, hi, len(lanes))
             for ax in (above, below):
@@ -67,21 +68,24 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             thousands(below.xaxis)
             if i == rows - 1:
                 below.set_xlabel("Word")
-        names = ("surprisal of a word", f"smoothed (Gaussian, SD {SMOOTH} words)", f"{who.lower()}'s boundary")
-        marks = (Line2D([], [], color=BAR, marker="|", ls="", ms=6), Line2D([], [], color=LINE, lw=1.1),
-                 Line2D([], [], color=INK, lw=0.8, ls=(0, (3, 2))))  # fmt: skip
-        figure.legend(marks, names, loc="outside upper left", ncols=3, columnspacing=1.6)
-    story = shown(str(report["story"].iloc[0]))
-    count = {m: len(lines[m]) for m in lanes}
-    people = "people's density above their boundaries" if len(density) else "no density, as this is one list"
+        names = (
+            "surprisal of a word",
+            f"smoothed (Gaussian, SD {SMOOTH} words)",
+            f"{shown('people', name).lower()}'s boundary",
+        )
+        handles = (Line2D([], [], color=BAR, marker="|", ls="", ms=6), Line2D([], [], color=LINE, lw=1.1),
+                   Line2D([], [], color=INK, lw=0.8, ls=(0, (3, 2))))  # fmt: skip
+        figure.legend(handles, names, loc="outside upper left", ncols=3, columnspacing=1.6)
+    marks = (
+        f"grey: the density of {whose([name])} marks" if len(density) else "no density is drawn, as this is one list"
+    )
     about = (
-        f"{story}. Upper: surprisal of each word (bars, cut at their 99.5th percentile) and smoothed (Gaussian, SD "
-        f"{SMOOTH} words); dashed, the boundaries that people (for the bundled story: its author) set. Lower: "
-        f"boundaries of people and of each method, as many as people have; {people}."
+        f"{shown(name)}. Upper: surprisal of each word (bars, cut at their 99.5th percentile) and smoothed (Gaussian, "
+        f"SD {SMOOTH} words); dashed, {whose([name])} boundaries. Lower: {whose([name])} boundaries and each method's, "
+        f"as many as there are of these; {marks}."
     )
-    return figure, caption(
-        report, about, "none are drawn.", {f"boundaries, {m}": k for m, k in count.items()} | {"words": n}
-    )
+    counts = {f"boundaries, {shown(m, name)}": len(lines[m]) for m in lanes} | {"words": n}
+    return figure, caption(report, about, "none are drawn.", counts)
 
 
 def _lanes(ax, lines: dict[str, np.ndarray], lanes: list[str], lo: int, hi: int, who: str) -> None:

@@ -13,8 +13,8 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from emcog.viz.panels import QUIET, between, caption, curve, emcog_style, key, page, thousands, title
 
 METHODS = ("memory, SM", "full attention")
-PANELS = (("speed", "Reading (tokens/s)", 1.0), ("token_time", "A generated token (ms)", 1.0),
-          ("attended", "Keys and values in sight (MB)", 1e-6))  # fmt: skip
+PANELS = (("speed", "Reading", "Tokens/s", 1.0), ("token_time", "Generating", "ms a token", 1.0),
+          ("attended", "Keys and values in sight", "MB", 1e-6))  # fmt: skip
 
 
 def draw(report: pd.DataFrame) -> tuple[Figure, str]:
@@ -22,13 +22,13 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     figure, axes = page(60, 1, 3)
     crossing = report[report["metric"] == "crossover"].iloc[0]
     with emcog_style():
-        for j, (metric, label, scale) in enumerate(PANELS):
+        for j, (metric, heading, label, scale) in enumerate(PANELS):
             ax = axes[0, j]
             rows = report[report["metric"] == metric]
             rows = rows.assign(**{c: scale * rows[c] for c in ("estimate", "ci_low", "ci_high")})
             for method in METHODS:
                 own = rows[rows["method"] == method].sort_values("length")
-                curve(ax, own["length"], own, method, label=method)
+                curve(ax, own["length"], own, method)
             ax.set_xscale("log")
             lengths = sorted(set(rows["length"]))
             ax.xaxis.set_major_locator(FixedLocator(lengths))
@@ -40,8 +40,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             thousands(ax.yaxis)
             ax.set_xlabel("Tokens read before")
             ax.set_ylabel(label)
-            title(ax, "", "ABC"[j])
-        key(figure, axes[0, 0])
+            title(ax, heading, "ABC"[j])
+        key(figure, axes[0, :1])
     about = (
         "Reading and generating after more and more tokens, with memory and with full attention of the same model, in "
         f"turns on one machine. The dotted line is where the two speeds cross: {crossing['note'].split('; ')[1]}. Keys "

@@ -29,7 +29,7 @@ class Finding:
 def people_cohere(report: pd.DataFrame) -> Iterator[Finding]:
     """People's events against random ones of the same lengths, all layers together."""
     for row in _pooled(report, "people").to_dict("records"):
-        yield Finding(_data(row), _cohesive(row), _interval(row), _sign(row))
+        yield Finding(_judged(row), _cohesive(row), _interval(row), _sign(row))
 
 
 def refined_cohere(report: pd.DataFrame) -> Iterator[Finding]:
@@ -77,12 +77,12 @@ def distance(report: pd.DataFrame) -> Iterator[Finding]:
         )
         decided = min(best["p"], fixed["p"]) < LEVEL
         agrees = bool(best["estimate"] < fixed["estimate"]) if decided else None
-        yield Finding(_data(best), said, _interval(best), agrees)
+        yield Finding(_judged(best), said, _interval(best), agrees)
 
 
 def around(report: pd.DataFrame) -> Iterator[Finding]:
     """Bayesian surprise and surprisal at people's boundaries, and where they rise beyond chance."""
-    for (dataset, story), own in report.groupby(["dataset", "story"], sort=False):
+    for _, own in report.groupby(["dataset", "story"], sort=False):
         at = own[(own["metric"] == "mean") & (own["lag"] == 0)].set_index("method")
         if "bayesian_surprise" not in at.index:
             continue
@@ -93,14 +93,14 @@ def around(report: pd.DataFrame) -> Iterator[Finding]:
         )
         found = "; ".join(f"{_plain(r['method'])} {r['variant']}, p {_p(r['p'])}" for r in rises.to_dict("records"))
         agrees = True if "bayesian_surprise" in set(rises["method"]) else None
-        yield Finding(f"{dataset}/{story}", f"at the boundary {told}; rises beyond chance: {found or 'none'}",
+        yield Finding(_judged(own.iloc[0]), f"at the boundary {told}; rises beyond chance: {found or 'none'}",
                       _interval(at.loc["bayesian_surprise"]), agrees)  # fmt: skip
 
 
 def boundaries(report: pd.DataFrame) -> Iterator[Finding]:
     """Held-out gain of each signal in predicting people's boundaries."""
     own = report[report["analysis"] == "boundaries"]
-    for (dataset, story), rows in own.groupby(["dataset", "story"], sort=False):
+    for _, rows in own.groupby(["dataset", "story"], sort=False):
         gain = rows[rows["metric"] == "delta_log_likelihood"].set_index("method")
         if not {"bayesian_surprise", "surprisal"} <= set(gain.index):
             continue
@@ -113,7 +113,8 @@ def boundaries(report: pd.DataFrame) -> Iterator[Finding]:
         bayes, plain = gain.loc["bayesian_surprise"], gain.loc["surprisal", "estimate"]
         decided = 2 * p.min() < LEVEL
         agrees = bool(bayes["estimate"] > max(plain, 0)) if decided else None
-        yield Finding(f"{dataset}/{story}", f"held-out gain, millinats a word: {told}", _interval(bayes, 1000), agrees)
+        said = f"held-out gain, millinats a word: {told}"
+        yield Finding(_judged(rows.iloc[0]), said, _interval(bayes, 1000), agrees)
 
 
 def reading(report: pd.DataFrame) -> Iterator[Finding]:
@@ -128,23 +129,24 @@ def reading(report: pd.DataFrame) -> Iterator[Finding]:
 def threshold(report: pd.DataFrame) -> Iterator[Finding]:
     """Mean length of S's events over gamma, as long as there are events."""
     own = report[report["method"] == "S"]
-    for (dataset, story), rows in own.groupby(["dataset", "story"], sort=False):
+    for _, rows in own.groupby(["dataset", "story"], sort=False):
         length = rows[rows["metric"] == "event_length"].set_index("gamma")
         several = length[length["n"] > 1].sort_index()
         f1 = rows[rows["metric"] == "f1"].set_index("gamma")["z"].dropna()
-        best = f"; F1 with people furthest above chance at gamma {f1.idxmax():g} ({f1.max():.2f} SD)" if len(f1) else ""
+        best = f"; F1 furthest above chance at gamma {f1.idxmax():g} ({f1.max():.2f} SD)" if len(f1) else ""
         if len(several) < 2:
             continue
         first, last = several.iloc[0], several.iloc[-1]
         said = f"events of {first['estimate']:.1f} tokens at gamma {several.index[0]:g}, "
         said += f"{last['estimate']:.0f} at {several.index[-1]:g}{best}"
-        yield Finding(f"{dataset}/{story}", said, _interval(first), bool((np.diff(several["estimate"]) > 0).all()))
+        grows = bool((np.diff(several["estimate"]) > 0).all())
+        yield Finding(_judged(rows.iloc[0]), said, _interval(first), grows)
 
 
 def grain(report: pd.DataFrame) -> Iterator[Finding]:
     """Whether S finds people's coarse and fine events, at whatever size of its own."""
     own = report[report["method"] == "S"]
-    for (dataset, story), rows in own.groupby(["dataset", "story"], sort=False):
+    for _, rows in own.groupby(["dataset", "story"], sort=False):
         told, beyond, interval = [], [], ""
         for name, these in rows.groupby("grain", sort=False):
             known = these[these["z"].notna()]
@@ -156,20 +158,19 @@ def grain(report: pd.DataFrame) -> Iterator[Finding]:
                         f"{best['event_words']:.0f} words an event (corrected p {_p(p)})")  # fmt: skip
             beyond.append(p < LEVEL and best["z"] > 0)
             interval = interval or _interval(best)
-        yield Finding(
-            f"{dataset}/{story}", f"best F1: {'; '.join(told)}", interval, True if beyond and all(beyond) else None
-        )
+        found = True if beyond and all(beyond) else None
+        yield Finding(_judged(rows.iloc[0]), f"best F1: {'; '.join(told)}", interval, found)
 
 
 def layers(report: pd.DataFrame) -> Iterator[Finding]:
     """How many layers hold people's events together beyond chance."""
     rows = report[(report["metric"] == "modularity") & report["head"].isna() & report["layer"].notna()]
-    for (dataset, story), own in rows.groupby(["dataset", "story"], sort=False):
+    for _, own in rows.groupby(["dataset", "story"], sort=False):
         best = own.loc[own["z"].idxmax()]
         many = int(((own["p_bh"] < LEVEL) & (own["estimate"] > 0)).sum())
         said = f"modularity minus random {best['estimate']:.3g} in layer {best['layer']:.0f}, where it is most "
         said += f"({best['z']:.2f} SD); {many} of {len(own)} layers beyond chance after correction"
-        yield Finding(f"{dataset}/{story}", said, _interval(best), True if many else None)
+        yield Finding(_judged(best), said, _interval(best), True if many else None)
 
 
 def contiguity(report: pd.DataFrame) -> Iterator[Finding]:
@@ -260,6 +261,11 @@ def _p(value: float) -> str:
 
 def _plain(name: str) -> str:
     return name.replace("_", " ")
+
+
+def _judged(row: Any) -> str:
+    """The data, and whose boundaries they have where these are not people's."""
+    return _data(row) + (" (the author's scene breaks)" if row["dataset"] == "demo" else "")
 
 
 def _data(row: Any) -> str:

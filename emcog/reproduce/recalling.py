@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -62,14 +63,18 @@ def grid_rows(
     setting: Setting,
     analysis: str,
     tasks: Sequence[str],
-    lengths: Sequence[int],
+    trials: Mapping[int, int],
     depths: Sequence[float],
-    n_trials: int,
     names: Sequence[str] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Rows by length and depth, and by length alone, for the settings that `configurations` gives at each length."""
-    configs = {length: configurations(setting.lm, length, names) for length in lengths}
-    table = run_sweep(setting, tasks, depths, n_trials, configs)
+    """Rows by length and depth, and by length alone, for the settings that `configurations` gives at each length.
+
+    Parameters
+    ----------
+    trials : how many of each task, by length in tokens. names : of the settings; None for all.
+    """
+    configs = {length: configurations(setting.lm, length, names) for length in trials}
+    table = run_sweep(setting, tasks, trials, depths, configs)
     for by in (["length", "depth"], ["length"]):
         yield from rate_rows(table, by, analysis, setting.seed)
 
@@ -77,22 +82,20 @@ def grid_rows(
 def run_sweep(
     setting: Setting,
     tasks: Sequence[str],
+    trials: Mapping[int, int],
     depths: Sequence[float],
-    n_trials: int,
     configs: Mapping[int, Mapping[str, MemoryConfig]],
 ) -> pd.DataFrame:
-    """`emcog.tasks.sweep` with settings that may differ between lengths.
+    """`emcog.tasks.sweep` with trials and settings that may differ between lengths.
 
-    configs : by length in tokens, and by name.
+    trials : by length in tokens. configs : by length in tokens, and by name.
     """
     text = prose(setting)
     parts = []
-    for length, chosen in configs.items():
-        told = f"{length:,} tokens, readings"
-        parts.append(
-            sweep([length], depths, tasks, setting.lm, chosen, n_trials, setting.seed, text,
-                  progress=lambda done, total, told=told: setting.tell(told, done, total))  # type: ignore[misc]
-        )  # fmt: skip
+    for length, n_trials in trials.items():
+        tell = partial(setting.tell, f"{length:,} tokens, readings")
+        parts.append(sweep([length], depths, tasks, setting.lm, configs[length], n_trials, setting.seed, text,
+                           progress=tell))  # fmt: skip
     return pd.concat(parts, ignore_index=True)
 
 

@@ -28,17 +28,27 @@ OTHER = (INK, "o", "-")
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """Of panels; a release of data may hold many stories."""
 
-NAMES = {"late_letter": "Late letter", "pieman": "Pie Man", "sherlock": "Sherlock", "book": "Book", "defeat": "Defeat",
-         "iteration": "Iteration", "natural_stories": "Natural Stories", "bayesian_surprise": "Bayesian surprise",
-         "lag_crp": "Lag-CRP"}  # fmt: skip
+NAMES = {"pieman": "Pie Man", "natural_stories": "Natural Stories", "lag_crp": "Lag-CRP", "pk": "Pk", "f1": "F1",
+         "window_diff": "WindowDiff", "key_value": "Key–value pairs", "delta_log_likelihood": "Held-out gain",
+         "intra_inter": "Intra/inter similarity"}  # fmt: skip
+AUTHORED = ("late_letter",)
+"""Stories whose boundaries are their author's scene breaks, and no listeners' judgements."""
 
 
 def shown(name: str, story: str = "") -> str:
     """A name as a reader likes it: a story's title, a metric without underscores; "people" as who they are there."""
-    if (name, story) == ("people", "late_letter"):
-        return "Author"  # of the bundled story: its scene breaks are no listeners' judgements
+    if name == "people" and story in AUTHORED:
+        return "Author"
     plain = name.replace("_", " ")
     return NAMES.get(name, plain[:1].upper() + plain[1:])
+
+
+def whose(stories: Sequence[str]) -> str:
+    """Whose the boundaries of these stories are, for a caption: people's, or a story's author's."""
+    authored = [shown(name) for name in stories if name in AUTHORED]
+    if not authored:
+        return "people's"
+    return "the author's" if len(authored) == len(stories) else f"people's ({', '.join(authored)}: the author's)"
 
 
 def look(name: str) -> tuple[str, str, Any]:
@@ -89,18 +99,17 @@ def dots(ax: Axes, table: pd.DataFrame, order: Sequence[str], chance: float | No
     few_ticks(ax, "x")
 
 
-def curve(ax: Axes, x: Any, table: pd.DataFrame, name: str, label: str | None = None, interval: str = "bars") -> None:
-    """A method's estimates over x, with its intervals as bars or as a band."""
+def curve(ax: Axes, x: Any, table: pd.DataFrame, name: str, story: str = "") -> None:
+    """A method's estimates over x, with its intervals as bars.
+
+    story : whose people "people" are, for the legend.
+    """
     colour, marker, line = look(name)
     x, y = np.asarray(x, dtype=float), table["estimate"].to_numpy(dtype=float)
     low, high = table["ci_low"].to_numpy(dtype=float), table["ci_high"].to_numpy(dtype=float)
-    told = shown(name) if label is None else label
-    ax.plot(x, y, color=colour, ls=line, marker=marker, ms=3.2, mew=0.8, lw=1.0, label=told, zorder=3)
+    ax.plot(x, y, color=colour, ls=line, marker=marker, ms=3.2, mew=0.8, lw=1.0, label=shown(name, story), zorder=3)
     known = np.isfinite(low) & np.isfinite(high)
-    if interval == "band":
-        ax.fill_between(x[known], low[known], high[known], color=colour, alpha=0.18, lw=0, zorder=1)
-    else:
-        ax.vlines(x[known], low[known], high[known], color=colour, lw=0.7, zorder=2)
+    ax.vlines(x[known], low[known], high[known], color=colour, lw=0.7, zorder=2)
 
 
 def few_ticks(ax: Axes, axis: str, count: int = 4) -> None:
@@ -142,12 +151,19 @@ def title(ax: Axes, text: str, letter: str = "") -> None:
         ax.set_title(text, loc="left", fontsize=7, pad=4)
 
 
-def key(figure: Figure, ax: Axes, columns: int = 6) -> None:
-    """One legend for the whole figure, above its panels."""
-    handles, labels = ax.get_legend_handles_labels()
+def key(figure: Figure, axes: Sequence[Axes], columns: int = 8, where: str = "upper") -> None:
+    """One legend for the whole figure, with what any of `axes` shows, once.
+
+    where : "upper", above the panels, or "lower", below them.
+    """
+    shown_once: dict[str, Any] = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            shown_once.setdefault(label, handle)
     with emcog_style():
-        figure.legend(handles, labels, loc="outside upper left", ncols=min(columns, max(1, len(labels))),
-                      handlelength=2.4, columnspacing=1.4, borderpad=0.2)  # fmt: skip
+        figure.legend(list(shown_once.values()), list(shown_once), loc=f"outside {where} left",
+                      ncols=min(columns, max(1, len(shown_once))), handlelength=2.4, columnspacing=1.4,
+                      borderpad=0.2)  # fmt: skip
 
 
 def need_graph(table: pd.DataFrame) -> None:
@@ -196,7 +212,7 @@ def between(counts: pd.Series) -> str:
 
 
 __all__ = [
-    "BAR", "BOUNDARY", "COLUMN_MM", "INK", "LETTERS", "LINE", "QUIET", "TINT", "WIDTH_MM", "between", "caption",
-    "counted", "curve", "dots", "emcog_style", "few_ticks", "key", "look", "need_graph", "page", "shown", "stories_of",
-    "thousands", "title", "word_ticks",
+    "AUTHORED", "BAR", "BOUNDARY", "COLUMN_MM", "INK", "LETTERS", "LINE", "QUIET", "TINT", "WIDTH_MM", "between",
+    "caption", "counted", "curve", "dots", "emcog_style", "few_ticks", "key", "look", "need_graph", "page", "shown",
+    "stories_of", "thousands", "title", "whose", "word_ticks",
 ]  # fmt: skip

@@ -47,7 +47,7 @@ STYLE: dict[str, Any] = {
     "axes.linewidth": 0.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.unicode_minus": False,
+    "axes.unicode_minus": True,
     "axes.formatter.useoffset": False,
     "xtick.color": QUIET,
     "ytick.color": QUIET,
