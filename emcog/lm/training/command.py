@@ -62,14 +62,16 @@ def train_lm(
     from emcog.lm.load import find_device
 
     settings, hooks = settings or TrainSettings(), hooks or Hooks()
-    keep_freed_memory()
+    where = find_device(device)
+    if where.type == "cpu":
+        keep_freed_memory()
     tokenizer = _tokenizer(texts, out, start_from or tokenizer_from, settings, hooks)
     settings = replace(settings, vocab_size=len(tokenizer))
     store = open_tokens(texts, tokenizer, out / "tokens", settings.context, hooks.line)
     hooks.line(f"{store.n_tokens:,} tokens in {len(texts)} files; {settings.steps:,} steps")
     model = build_model(settings)
     curriculum = Curriculum(store, tokenizer, settings.seed, settings.mixture)
-    trainer = Trainer(model.to(find_device(device)), curriculum, settings)
+    trainer = Trainer(model.to(where), curriculum, settings)
     if trainer.resume(out):
         hooks.line(f"going on from step {trainer.step:,}")
     elif start_from is not None:
