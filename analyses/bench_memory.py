@@ -4,8 +4,9 @@
 
 Everything is measured in one run. With a window, readers take turns, a stretch of chunks each, so that whatever else
 the machine does hits them alike; what counts are the ratios within a turn. Then full attention at growing lengths, the
-share of the time that goes into products, attention and copies, generation, and the memory that lies about. Writes
-report.csv, turns.csv and report.md to results/bench_memory and, with --write, the table into docs/memory.md.
+share of the time that goes into products, attention and copies, and generation. Writes report.csv, turns.csv and
+report.md to results/bench_memory and, with --write on a CPU, the table into docs/memory.md. A model of a size that is
+worth a GPU is measured by bench_memory_gpu.py.
 """
 
 import argparse
@@ -58,10 +59,6 @@ FULL = Size()
 QUICK = Size(
     width=64, layers=2, heads=4, kv_heads=2, inner=128, vocabulary=512, n_local=128, n_mem=64, chunk=64, tokens=1536,
     stretch=2, full=(1024,), new=8,
-)  # fmt: skip
-LARGE = Size(
-    width=4096, layers=32, heads=32, kv_heads=8, inner=14_336, vocabulary=128_256, n_local=4096, n_mem=2048, chunk=1024,
-    tokens=131_072, stretch=8, full=(32_768, 131_072),
 )  # fmt: skip
 BOUND = 0.75
 SPEECH_TURNS = 5
@@ -334,12 +331,11 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, help=f"read with a window (default {FULL.tokens:,})")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], help="default: bfloat16 on a GPU, else float32")
-    parser.add_argument("--large", action="store_true", help="a Llama 3 of 8 billion parameters")
     parser.add_argument("--quick", action="store_true", help="a tiny model, to see that it runs")
     parser.add_argument("--write", action="store_true", help="put the table into docs/memory.md")
     parser.add_argument("--out", type=Path, default=Path("results/bench_memory"))
     given = parser.parse_args()
-    size = QUICK if given.quick else LARGE if given.large else FULL
+    size = QUICK if given.quick else FULL
     size = size._replace(tokens=given.tokens or size.tokens)
     dtype = given.dtype or ("float32" if given.device == "cpu" else "bfloat16")
     tables = run(size, given.device, dtype, lambda line: print(line, flush=True))
@@ -349,8 +345,8 @@ def main() -> None:
     page = markdown(tables["report"], size, given.device, dtype)
     (given.out / "report.md").write_text(page + "\n", encoding="utf-8")
     print(page)
-    if given.write:
-        fill(docs_page("memory.md"), "cpu" if given.device == "cpu" else "gpu", page)
+    if given.write and given.device == "cpu":
+        fill(docs_page("memory.md"), "cpu", page)
 
 
 if __name__ == "__main__":

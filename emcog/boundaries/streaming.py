@@ -7,8 +7,7 @@ The listening pass feeds it chunk by chunk:
         boundaries.append(refiner.push(chunk_keys, proposed_starts_in_this_chunk))
     boundaries.append(refiner.finish())
 
-Only the keys that a boundary to come may still look at are carried: at most 2 x max_window tokens and the chunk. No
-graph is kept: each window's is formed from its keys, on the device where they are, and comes over once.
+Only the keys that a boundary to come may still look at are carried: at most 2 x max_window tokens and the chunk.
 """
 
 from typing import Any
@@ -17,8 +16,9 @@ import numpy as np
 
 from emcog.boundaries.refinement import MODES, Splitter, check_window, refine
 from emcog.errors import DataError, OptionError
+from emcog.graph.passing import PassingGraph
 from emcog.graph.scores import METRICS, VOLUMES
-from emcog.graph.similarity import KINDS, is_tensor, join, key_rows, to_numpy
+from emcog.graph.similarity import KINDS, key_rows, to_numpy
 from emcog.graph.sums import NEGATIVE
 from emcog.options import check_choice, check_number
 
@@ -63,9 +63,8 @@ class StreamingRefiner:
             check_choice("volume", volume, VOLUMES),
             self._longest,
         )
-        self._rows: Any = None  # keys of the tokens from _base on, one row a token
-        self._base = 0
-        self._seen = 0
+        self._passing = PassingGraph(self._longest)
+        self._seen = self._chunk = 0  # tokens whose keys were taken; those of the last chunk
         self._known = 0
         self._last = 0  # the refined start before
         self._pending: list[int] = []
@@ -74,7 +73,7 @@ class StreamingRefiner:
     @property
     def carried(self) -> int:
         """Tokens whose keys are held at the moment."""
-        return 0 if self._rows is None else int(self._rows.shape[0])
+        return self._passing.stop - self._passing.start
 
     @property
     def settled_before(self) -> int:
@@ -85,14 +84,15 @@ class StreamingRefiner:
 
     def get_state(self) -> tuple[Any, dict[str, Any]]:
         """What `set_state` needs to go on from here: the keys carried (None before the first), and plain values."""
-        names = ("_base", "_seen", "_known", "_last", "_pending", "_begun", "_done")
-        return self._rows, {name: getattr(self, name) for name in names}
+        names = ("_seen", "_known", "_last", "_pending", "_begun", "_done")
+        return self._passing.rows, {"_base": self._passing.start} | {name: getattr(self, name) for name in names}
 
     def set_state(self, rows: Any, values: dict[str, Any]) -> None:
         """Go on from where `get_state` of a refiner with the same settings was asked."""
-        self._rows = rows
+        self._passing.restore(rows, values["_base"])
         for name, value in values.items():
-            setattr(self, name, list(value) if isinstance(value, list) else value)
+            if name != "_base":
+                setattr(self, name, list(value) if isinstance(value, list) else value)
 
     def push(self, keys: Any, proposals: Any, known: int | None = None) -> np.ndarray:
         """Take the next chunk; return the boundaries that are now settled.
@@ -110,18 +110,39 @@ class StreamingRefiner:
         -------
         int64 array of refined starts in the whole text, after all that came before; 0 is the first ("paper").
         """
+        rows = self._rows(keys)
+        events = self._check(proposals, known, self._seen + int(rows.shape[0]))
+        self._take(rows)
+        return self._decide(*events)
+
+    def take(self, keys: Any) -> None:
+        """The first half of `push`: take the next chunk's keys. `decide` is to follow before the next chunk.
+
+        Where the keys are on an accelerator, what `decide` needs is on its way to the host meanwhile.
+        """
+        self._take(self._rows(keys))
+
+    def decide(self, proposals: Any, known: int | None = None) -> np.ndarray:
+        """The second half of `push`, for the chunk whose keys were taken last."""
+        return self._decide(*self._check(proposals, known, self._seen))
+
+    def _rows(self, keys: Any) -> Any:
         if self._done:
             raise DataError("this refiner is finished: make a new one for another text")
-        rows = key_rows(keys, *self._choice)
-        count = int(rows.shape[0])
-        known = (
-            self._seen + count if known is None else int(check_number("known", known, low=self._known, integer=True))
-        )
-        events = self._check_proposals(proposals, self._seen + count, known)
-        self._rows = rows if self._rows is None else join([self._rows, rows], 0)
-        self._seen, start = self._seen + count, self._seen
+        return key_rows(keys, *self._choice)
+
+    def _take(self, rows: Any) -> None:
+        self._chunk = int(rows.shape[0])
+        self._passing.append(rows)
+        self._seen += self._chunk
+
+    def _check(self, proposals: Any, known: int | None, seen: int) -> tuple[list[int], int]:
+        known = seen if known is None else int(check_number("known", known, low=self._known, integer=True))
+        return self._check_proposals(proposals, seen, known), known
+
+    def _decide(self, events: list[int], known: int) -> np.ndarray:
         if self.mode == "reference":
-            settled = self._push_reference(events, start, count)
+            settled = self._push_reference(events, self._seen - self._chunk, self._chunk)
         else:
             self._pending += [event for event in events if event > 0]
             self._known = known
@@ -138,7 +159,7 @@ class StreamingRefiner:
         self._pending += [event for event in events if event > 0]
         self._done = True
         settled = self._settle(last=True) if self.mode == "paper" else []
-        self._rows = None
+        self._passing.restore(None, self._seen)
         return np.asarray(settled, dtype=np.int64)
 
     def _check_proposals(self, proposals: Any, end: int, known: int) -> list[int]:
@@ -177,14 +198,15 @@ class StreamingRefiner:
         return settled
 
     def _graph(self, start: int, end: int) -> np.ndarray:
-        rows = self._rows[start - self._base : end - self._base]
-        return to_numpy(rows @ rows.T)
+        return self._passing.window(start, end)
 
     def _push_reference(self, events: list[int], start: int, count: int) -> list[int]:
         if not events:
             return []
         back = start - self._last
-        offset = back if self._begun and start >= count and 0 < back <= count and self._last >= self._base else 0
+        offset = (
+            back if self._begun and start >= count and 0 < back <= count and self._last >= self._passing.start else 0
+        )
         graph = self._graph(start - offset, start + count)
         moved = refine(graph, np.asarray(events) - start, self._rule.metric, "reference", self._rule.min_size, offset)
         if len(moved):
@@ -198,8 +220,4 @@ class StreamingRefiner:
             keep = max(self._last, next_one - self._longest)
         else:
             keep = max(self._last, self._seen - self._longest)
-        drop = min(keep, self._seen) - self._base
-        if drop > 0:
-            rest = self._rows[drop:]
-            self._rows = rest.clone() if is_tensor(rest) else rest.copy()  # a view would keep the whole chunk alive
-            self._base += drop
+        self._passing.let_go(keep)

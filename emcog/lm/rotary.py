@@ -103,8 +103,8 @@ class Rotation:
 
     def _rotate(self, states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
         width = cos.shape[-1]
-        # The formula takes queries and keys at once; one head serves as the other, unused, argument.
+        # The formula takes queries and keys at once; no heads at all serve as the other argument.
         if width == states.shape[-1]:
-            return self._apply(states, states[:, :1], cos, sin)[0]
+            return self._apply(states, states[:, :0], cos, sin)[0]
         turned, rest = states[..., :width], states[..., width:]
-        return torch.cat([self._apply(turned, turned[:, :1], cos, sin)[0], rest], dim=-1)
+        return torch.cat([self._apply(turned, turned[:, :0], cos, sin)[0], rest], dim=-1)

@@ -12,14 +12,14 @@ from torch import nn
 from transformers import Cache
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from emcog.lm.attention import attend, attend_part, merge_far
 from emcog.lm.precision import computing_dtype
 from emcog.lm.rotary import Rotation, raw_rotary
 
 NAME = "emcog_window"
 Pair = tuple[torch.Tensor, ...]
 QUERY_BLOCK = 128
-"""Queries attended at once on a CPU: blocks narrower than the window keep the masked-out part of the products small. A
-GPU takes a chunk at once."""
+"""Queries attended at once on a CPU: blocks narrower than the window keep the masked-out part of the products small."""
 
 
 class WindowCache(Cache):
@@ -112,16 +112,10 @@ class WindowAttention:
         rotation = self._rotation(query.device)
         first = rotation.origin + min(0, self.cache.n_local - n_keys)
         q, k = (rotation(query, first + past), rotation(key, first)) if turn else (query, key)
-        block = QUERY_BLOCK if query.device.type == "cpu" else n
-        groups = query.shape[1] // key.shape[1]
-        parts = []
-        for start in range(0, n, block):
-            stop = min(n, start + block)
-            low = max(0, past + start - window + 1)
-            seen = k[:, :, low : past + stop], value[:, :, low : past + stop]
-            mask = self._mask(stop - start, past + stop - low, window, groups, query)
-            parts.append(attend(q[:, :, start:stop], *seen, mask, scaling, softcap))
-        out, lse = (torch.cat(pieces, dim=2) for pieces in zip(*parts, strict=True))
+        if query.device.type == "cpu":
+            out, lse = self._in_blocks(q, k, value, window, scaling, softcap)
+        else:
+            out, lse = attend_part(q, k, value, scaling, softcap, causal=True, window=window)
         # Layers with a window of their own see nothing beyond it, as in the model itself.
         leaving = self.cache.seen - self.cache.n_local
         if leaving + n > 0 and self.cache.n_init and window == self.cache.n_local:
@@ -130,6 +124,20 @@ class WindowAttention:
             far_key = rotation.far(far_key) if turn else far_key
             out, _ = merge_far(out, lse, query, far_key, far_value, leaving, scaling, softcap)
         return out.transpose(1, 2), None
+
+    def _in_blocks(
+        self, q: torch.Tensor, k: torch.Tensor, value: torch.Tensor, window: int, scaling: float, softcap: float | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        n, past, groups = q.shape[2], k.shape[2] - q.shape[2], q.shape[1] // k.shape[1]
+        parts = []
+        for start in range(0, n, QUERY_BLOCK):
+            stop = min(n, start + QUERY_BLOCK)
+            low = max(0, past + start - window + 1)
+            seen = k[:, :, low : past + stop], value[:, :, low : past + stop]
+            mask = self._mask(stop - start, past + stop - low, window, groups, q)
+            parts.append(attend(q[:, :, start:stop], *seen, mask, scaling, softcap))
+        out, lse = (torch.cat(pieces, dim=2) for pieces in zip(*parts, strict=True))
+        return out, lse
 
     def _mask(self, n: int, n_keys: int, window: int, groups: int, like: torch.Tensor) -> torch.Tensor:
         found = self._masks.get((n, n_keys, window, like.device))
@@ -147,87 +155,6 @@ class WindowAttention:
         if device not in self._rotations:
             self._rotations[device] = next(iter(self._rotations.values())).to(device)
         return self._rotations[device]
-
-
-def attend(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    mask: torch.Tensor | None,
-    scaling: float,
-    softcap: float | None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Softmax attention and its log-sum-exp.
-
-    Parameters
-    ----------
-    query : (1, heads, n, head_dim). key, value : (1, kv_heads, m, head_dim); heads is a multiple of kv_heads.
-    mask : (n, m), added to the scores, or (groups * n, m), repeated already for the query heads that share a key head;
-        every row has at least one finite entry. None: every query sees every key.
-    softcap : scores are squashed to softcap * tanh(score / softcap), as in Gemma 2.
-
-    Returns
-    -------
-    out (1, heads, n, head_dim) and lse (1, heads, n), float32.
-    """
-    heads, kv_heads, n = query.shape[1], key.shape[1], query.shape[2]
-    groups = heads // kv_heads
-    # Query heads that share a key head are stacked, so no key is ever copied for them.
-    q = query.reshape(1, kv_heads, groups * n, -1)
-    if mask is not None:
-        mask = mask.repeat(groups, 1) if groups > 1 and len(mask) == n else mask
-    if q.device.type == "cpu" and softcap is None and query.shape[-1] == value.shape[-1]:
-        out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-            q.contiguous(), key, value, attn_mask=None if mask is None else mask[None, None], scale=scaling
-        )
-    else:
-        scores = _scores(q, key, scaling, softcap)
-        scores = scores if mask is None else scores + mask.float()
-        lse = scores.logsumexp(-1)
-        out = (scores - lse[..., None]).exp().to(value.dtype) @ value
-    return out.reshape(1, heads, n, -1), lse.reshape(1, heads, n)
-
-
-def merge_parts(
-    out: torch.Tensor, lse: torch.Tensor, other: torch.Tensor, other_lse: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Two attentions of the same queries on different keys, as one softmax over all keys; shapes as in `attend`."""
-    total = torch.logaddexp(lse, other_lse)
-    share = (lse - total).exp()[..., None].to(out.dtype)
-    return out * share + other * (other_lse - total).exp()[..., None].to(out.dtype), total
-
-
-def merge_far(
-    out: torch.Tensor, lse: torch.Tensor, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
-    first: int, scaling: float, softcap: float | None,
-) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
-    """Add keys to a finished attention, as if all had been in one softmax.
-
-    Parameters
-    ----------
-    out, lse : what `attend` returned for the same queries.
-    query, key, value : for the added part; query i sees added key j where j <= first + i.
-
-    Returns
-    -------
-    out and lse of all keys together.
-    """
-    heads, kv_heads, n, m = query.shape[1], key.shape[1], query.shape[2], key.shape[2]
-    q = query.reshape(1, kv_heads, -1, query.shape[-1])
-    scores = _scores(q, key, scaling, softcap).reshape(1, heads, n, m)
-    if first < m - 1:
-        rows = torch.arange(n, device=query.device)[:, None]
-        hidden = torch.arange(m, device=query.device)[None] > first + rows
-        scores = scores.masked_fill(hidden, -torch.inf)
-    total = torch.logaddexp(lse.float(), scores.logsumexp(-1))
-    weights = (scores - total[..., None]).exp().to(value.dtype).reshape(1, kv_heads, -1, m)
-    added = (weights @ value).reshape(out.shape)
-    return out * (lse - total).exp()[..., None].to(out.dtype) + added, total
-
-
-def _scores(query: torch.Tensor, key: torch.Tensor, scaling: float, softcap: float | None) -> torch.Tensor:
-    scores = (query @ key.mT).float() * scaling
-    return scores if softcap is None else torch.tanh(scores / softcap) * softcap
 
 
 @contextmanager

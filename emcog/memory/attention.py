@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import nn
 
+from emcog.lm.attention import attend, attend_part, merge_far, merge_parts
 from emcog.lm.rotary import Rotation
-from emcog.lm.window import attend, merge_far, merge_parts
 from emcog.memory.local import Window
 
 BLOCK = 128
@@ -20,7 +20,14 @@ SAMPLE = 16
 
 
 class Remembered(Protocol):
-    """Keys and values on their way from the log."""
+    """Keys and values on their way from the log.
+
+    Attributes
+    ----------
+    spare : int (1,), how many in front stand for nothing, known to their device alone; None: none of them.
+    """
+
+    spare: torch.Tensor | None
 
     def get(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Un-rotated keys and values (1, kv_heads, n, size), which every query of the chunk sees."""
@@ -81,8 +88,9 @@ class MemoryAttention:
         turn = self._rotation(query.device) if getattr(module, "use_rope", True) else None
         q, k, raw, value = self.host.window(layer).push(query, key, value, turn)
         past = k.shape[2] - n
+        local = self._local if query.device.type == "cpu" else self._local_at_once
         if not self.host.holds(layer):
-            part = self._local(q, k, value, sliding_window or self.n_local, scaling, softcap)
+            part = local(q, k, value, sliding_window or self.n_local, scaling, softcap)
             return part.out.transpose(1, 2), None
 
         def mean_query() -> torch.Tensor:
@@ -90,11 +98,14 @@ class MemoryAttention:
             return (turn.from_afar(mean) if turn else mean)[0, :, 0]
 
         remembered = self.host.recall(layer, mean_query, n)
-        part = self._local(q, k, value, self.n_local, scaling, softcap)
+        part = local(q, k, value, self.n_local, scaling, softcap)
         leaving = max(0, past + n - self.n_local) if self.host.leaving else 0
         if remembered is not None or leaving:
             leave = (raw[:, :, :leaving], value[:, :, :leaving])
-            part = self._far(part, query, remembered, leave, past - self.n_local, turn, scaling, softcap)
+            if query.device.type == "cpu":
+                part = self._far(part, query, remembered, leave, past - self.n_local, turn, scaling, softcap)
+            else:
+                part = self._far_at_once(part, query, remembered, leave, turn, scaling, softcap)
         step = self.host.sample
         if step and (asked := range(-self.host.seen % step, n, step)):
             self.host.note(layer, self._received(asked, q, k, part.lse, scaling, softcap))
@@ -129,6 +140,8 @@ class MemoryAttention:
         tail: tuple[torch.Tensor, torch.Tensor] | None = None
         if remembered is not None:
             far_key, far_value = remembered.get()
+            if remembered.spare is not None:
+                far_key, far_value = (x[:, :, int(remembered.spare) :] for x in (far_key, far_value))
             if turn and not key.shape[2] and query.shape[1] * query.shape[2] < far_key.shape[1] * far_key.shape[2]:
                 query = turn.from_afar(query)  # the queries turn, or the keys: whichever are fewer
             elif turn:
@@ -159,23 +172,53 @@ class MemoryAttention:
             lses.append(lse)
         return _Part(torch.cat(outs, 2), torch.cat(lses, 2))
 
+    def _local_at_once(
+        self, q: torch.Tensor, k: torch.Tensor, value: torch.Tensor, window: int, scaling: float, softcap: float | None
+    ) -> _Part:
+        """`_local` for an accelerator, whose kernels know what a window is."""
+        return _Part(*attend_part(q, k, value, scaling, softcap, causal=True, window=window))
+
+    def _far_at_once(
+        self, part: _Part, query: torch.Tensor, remembered: Remembered | None, leave: tuple[torch.Tensor, torch.Tensor],
+        turn: Rotation | None, scaling: float, softcap: float | None,
+    ) -> _Part:  # fmt: skip
+        """`_far` for an accelerator, in one kernel: what leaves stands behind what is remembered; the last query sees
+        all of it, each query before that one key less."""
+        (key, value), spare = leave, None
+        leaving = key.shape[2] > 0
+        if remembered is not None:
+            far_key, far_value = remembered.get()
+            spare = remembered.spare
+            if leaving:
+                far_key, far_value = torch.cat([far_key, key], 2), torch.cat([far_value, value], 2)
+            key, value = far_key, far_value
+        if turn and query.shape[1] * query.shape[2] < key.shape[1] * key.shape[2]:
+            query = turn.from_afar(query)
+        elif turn:
+            key = turn.far(key)
+        other = attend_part(query, key, value, scaling, softcap, causal=leaving, spare=spare)
+        return _Part(*merge_parts(*part, *other))
+
     def _received(
         self, asked: range, q: torch.Tensor, k: torch.Tensor, lse: torch.Tensor, scaling: float, softcap: float | None
     ) -> torch.Tensor:
         """Sum over some of the chunk's queries of the probability that each local key got, (heads, past + n)."""
         past, heads, kv_heads = k.shape[2] - q.shape[2], q.shape[1], k.shape[1]
-        rows = torch.arange(asked.start, asked.stop, asked.step, device=q.device)
         total = torch.zeros(heads, k.shape[2], device=q.device)
-        for start in range(0, len(rows), BLOCK):
-            some = rows[start : start + BLOCK]
-            block = q[:, :, some].reshape(1, kv_heads, -1, q.shape[-1])
+        for start in range(0, len(asked), BLOCK):
+            some = asked[start : start + BLOCK]
+            rows = slice(some.start, some.stop, some.step)
+            block = q[:, :, rows].reshape(1, kv_heads, -1, q.shape[-1])
+            less = lse[0][:, rows, None].float()
+            mask = self._band_rows(some, past, k.shape[2], q)
+            if softcap is None and q.device.type != "cpu":  # in as few passes over the scores as can be
+                scores = torch.add(-less, (block @ k.mT).view(heads, len(some), -1), alpha=scaling)
+                total += scores.add_(mask).exp_().sum(1)
+                continue
             scores = (block @ k.mT).float().mul_(scaling)
             if softcap is not None:
                 scores = scores.div_(softcap).tanh_().mul_(softcap)
-            scores = scores.view(heads, len(some), -1)
-            mask = self._band_rows(some, asked[start : start + BLOCK], past, k.shape[2], q)
-            scores = scores.sub_(lse[0][:, some, None].float()).add_(mask)
-            total += scores.exp_().sum(1)
+            total += scores.view(heads, len(some), -1).sub_(less).add_(mask).exp_().sum(1)
         return total
 
     def _band(self, n: int, n_keys: int, window: int, like: torch.Tensor, kv_heads: int) -> torch.Tensor:
@@ -185,11 +228,12 @@ class MemoryAttention:
 
         return self._mask((n, n_keys, window), make, like, kv_heads)
 
-    def _band_rows(self, rows: torch.Tensor, asked: range, past: int, n_keys: int, like: torch.Tensor) -> torch.Tensor:
-        """The band's mask for some rows, float32 (len(rows), n_keys)."""
+    def _band_rows(self, asked: range, past: int, n_keys: int, like: torch.Tensor) -> torch.Tensor:
+        """The band's mask for some rows, float32 (len(asked), n_keys)."""
         name = ("rows", asked, past, n_keys, like.device)
         found = self._masks.get(name)
         if found is None:
+            rows = torch.arange(asked.start, asked.stop, asked.step, device=like.device)
             distance = (past + rows)[:, None] - torch.arange(n_keys, device=like.device)[None]
             hidden = (distance < 0) | (distance >= self.n_local)
             found = torch.zeros(hidden.shape, device=like.device).masked_fill_(hidden, -torch.inf)

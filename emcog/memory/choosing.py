@@ -59,7 +59,7 @@ def rank_events(
 
 
 def choose(
-    ranked: np.ndarray, scores: np.ndarray, sizes: np.ndarray, buffer: np.ndarray, budget: int, contiguity: float
+    ranked: np.ndarray, scores: np.ndarray, sizes: np.ndarray, buffer: np.ndarray, budget: int, share: int
 ) -> Choice:
     """Fill a budget of tokens with the best events, a share of it with the neighbours in time of these.
 
@@ -69,12 +69,11 @@ def choose(
     sizes : int64, of every event.
     buffer : neighbours recalled in the steps before, the newest first.
     budget : tokens; never exceeded.
-    contiguity : share of the budget for neighbours, or tokens if 1 or more.
+    share : tokens of the budget that are for neighbours.
 
     Source: Fountas et al. (2025): a similarity buffer, and a queue of neighbours (contiguity buffer), in which an event
     stays until newer neighbours push it out. An event that is chosen by similarity is not recalled a second time.
     """
-    share = int(contiguity * budget) if contiguity < 1 else min(int(contiguity), budget)
     similar = _within(ranked, sizes, budget - share)
     chosen = ranked[:similar]
     if not share:

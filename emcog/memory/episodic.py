@@ -185,12 +185,14 @@ class EpisodicLM:
         compat="reference" of its second), n_recalled (times, over steps and layers). With compat="reference": its
         blocks only, without initial tokens and remainder.
         """
+        self.reader.settle()
         return event_table(self)
 
     @property
     def recalls(self) -> pd.DataFrame:
         """One row an event that was recalled: step (chunk or generated token, counted from 0), layer, event, rank (0
         is the best), score (NaN where there was no choice), by ("similarity", or what the policy is; "contiguity")."""
+        self.reader.settle()
         return recall_table(self)
 
     def fork(self) -> "EpisodicLM":
@@ -208,6 +210,7 @@ class EpisodicLM:
         StorageError : no space, no permission, another process writing there, or another memory there. What was saved
             before stays whole.
         """
+        self.reader.settle()
         save_memory(self, folder)
 
     @classmethod
@@ -279,8 +282,9 @@ class EpisodicLM:
         if len(ids):
             self._pending = given[-1:]
             note(len(ids) - 1, len(ids))
+            self.reader.settle()
             if len(self.reader.surprisal) == self.reader.seen:
-                self.reader.surprisal.extend([np.nan])
+                self.reader.tell(np.array([np.nan]))
         if progress is not None:
             progress(total, total)
 
@@ -322,8 +326,9 @@ class EpisodicLM:
         self._pending = new[-1:].astype(np.int64)
         self.words.add(*spans_of(new, self.lm))
         reader = self.reader
+        reader.settle()
         if len(reader.surprisal) == reader.seen and reader.carried is not None:
-            reader.surprisal.extend(reader.surprise_of(reader.carried[None], self._pending))
+            reader.tell(reader.surprise_of(reader.carried[None], self._pending))
 
     def _plain(self, ids: np.ndarray) -> str:
         special = set(self.lm.tokenizer.all_special_ids)

@@ -21,20 +21,31 @@ class Former(Protocol):
     ----------
     formed : first token that belongs to no event yet.
     refiner : moves boundaries; None where the segmentation does not refine.
+    slack : events that end at least so many tokens before the end of what was read are formed, whatever comes; None:
+        nothing is said of that.
     """
 
     formed: int
     refiner: StreamingRefiner | None
 
-    def read(self, start: int, surprise: np.ndarray, keys: Callable[[], Any], given: np.ndarray) -> np.ndarray:
-        """Take a chunk; return new events that have left the window.
+    @property
+    def slack(self) -> int | None: ...
+
+    def take(self, keys: Callable[[], Any]) -> None:
+        """Take a chunk's raw keys of the layers that refine, (layers, kv_heads, n, head_dim), which `keys` gives."""
+
+    def read(self, start: int, surprise: np.ndarray, given: np.ndarray) -> None:
+        """Take the chunk whose keys were taken last.
 
         Parameters
         ----------
         start : position of the chunk's first token.
         surprise : float64 (n,), bits; as the mode has it (reference: of the token after each; 0 where not known).
-        keys : gives the chunk's raw keys of the layers that refine, (layers, kv_heads, n, head_dim).
         given : positions in the chunk where events begin by other means (sentences, people's events).
+        """
+
+    def leave(self, seen: int) -> np.ndarray:
+        """New events that have left the window when so many tokens are read.
 
         Returns
         -------
@@ -59,19 +70,31 @@ class PaperFormer:
         self._ready: list[tuple[int, int]] = []
         # Of the tokens from _base on.
         self._surprise, self._base = np.empty(0), 0
+        self._longest = 0
         self.refiner: StreamingRefiner | None = None
         if (kind := config.segmentation) in METRICS:
             # Longer events are split anyway; a wider window would only keep boundaries open for longer.
-            longest = max(2 * (config.max_event or 1), 4 * config.min_event)
-            self.refiner = StreamingRefiner(METRICS[kind], min_size=config.min_event, max_window=longest)
+            self._longest = max(2 * (config.max_event or 1), 4 * config.min_event)
+            self.refiner = StreamingRefiner(METRICS[kind], min_size=config.min_event, max_window=self._longest)
 
-    def read(self, start: int, surprise: np.ndarray, keys: Callable[[], Any], given: np.ndarray) -> np.ndarray:
+    @property
+    def slack(self) -> int:
+        """See `Former`: a proposal is settled, and the one before it, when its window is read; a stretch is cut when it
+        is longer than an event may be."""
+        return (2 * self._longest if self.refiner else 0) + (self.config.max_event or 1) + self.config.min_event
+
+    def take(self, keys: Callable[[], Any]) -> None:
+        """See `Former.take`."""
+        if self.refiner is not None:
+            self.refiner.take(keys())
+
+    def read(self, start: int, surprise: np.ndarray, given: np.ndarray) -> None:
         """See `Former.read`."""
         end = start + len(surprise)
         self._surprise = np.concatenate([self._surprise, surprise])
         proposed = self._propose(start, given)
         if self.refiner is not None:
-            moved = self.refiner.push(keys(), proposed)
+            moved = self.refiner.decide(proposed)
             self._starts += moved[moved > 0].tolist()
             self._known = self.refiner.settled_before
         else:
@@ -80,7 +103,6 @@ class PaperFormer:
         self._cut()
         keep = max(0, min(self._open, end - self.config.window) - self._base)
         self._surprise, self._base = self._surprise[keep:], self._base + keep
-        return self._leave(end)
 
     def _propose(self, start: int, given: np.ndarray) -> np.ndarray:
         config, n_before = self.config, start - self._base
@@ -119,8 +141,9 @@ class PaperFormer:
         self._ready += pairwise(edges)
         self._open = end
 
-    def _leave(self, end: int) -> np.ndarray:
-        gone = end - self.n_local + 1
+    def leave(self, seen: int) -> np.ndarray:
+        """See `Former.leave`."""
+        gone = seen - self.n_local + 1
         count = sum(1 for _, stop in self._ready if stop <= gone)
         found, self._ready = self._ready[:count], self._ready[count:]
         if found:
@@ -150,24 +173,35 @@ class ReferenceFormer:
             longest = max(4 * config.min_event, 2 * (config.chunk or 1))
             self.refiner = StreamingRefiner(METRICS[kind], "reference", config.min_event, max_window=longest)
         self.threshold = np.nan
+        self._left = np.empty((0, 2), dtype=np.int64)
+        self.slack = None
 
-    def read(self, start: int, surprise: np.ndarray, keys: Callable[[], Any], given: np.ndarray) -> np.ndarray:
+    def take(self, keys: Callable[[], Any]) -> None:
+        """See `Former.take`."""
+        if self.refiner is not None:
+            self.refiner.take(keys())
+
+    def read(self, start: int, surprise: np.ndarray, given: np.ndarray) -> None:
         """See `Former.read`; `given` is not used. A chunk without labels has surprise NaN throughout."""
         n = len(surprise)
         labelled = not np.isnan(surprise).any()
         events = self._propose(start, surprise) if labelled else np.empty(0, dtype=np.int64)
         if self.refiner is not None:
-            events = self.refiner.push(keys(), events + start) - start
+            events = self.refiner.decide(events + start) - start
         flags = np.zeros(n, dtype=bool)
         flags[events] = True
         self._flags = np.concatenate([self._flags, flags])
         # float32, as the reference keeps them.
         self._surprise = np.concatenate([self._surprise, np.nan_to_num(surprise).astype(np.float32)])
         self._set_initial_aside()
-        found = self._form()
+        self._left = np.concatenate([self._left, self._form()])
         keep = min(self.formed, start + n - self.n_local) - self._base
         if keep > 0:
             self._surprise, self._base = self._surprise[keep:], self._base + keep
+
+    def leave(self, seen: int) -> np.ndarray:
+        """See `Former.leave`: blocks are formed when they have left."""
+        found, self._left = self._left, self._left[:0]
         return found
 
     def _propose(self, start: int, surprise: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ Kept in blocks that are never changed once full, so that a fork shares them.
 import numpy as np
 import torch
 
+from emcog.lm.transfer import upload
 from emcog.memory.rows import Shape
 
 BLOCK = 4096
@@ -115,7 +116,7 @@ def mean_vectors(key: torch.Tensor, starts: np.ndarray, ends: np.ndarray) -> tor
 
 def _padded(starts: np.ndarray, ends: np.ndarray, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Positions of each event's tokens (n_events, longest), padded, and which of them are its own."""
-    first, last = (torch.from_numpy(x).to(device) for x in (starts, ends))
+    first, last = upload(np.stack([starts, ends]), device)
     offsets = torch.arange(int((ends - starts).max()), device=device)[None]
     places = first[:, None] + offsets
     inside = places < last[:, None]

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from emcog.errors import OptionError, StorageError
+from emcog.lm.transfer import Download
 from emcog.memory.config import TIERS, MemoryConfig
 from emcog.memory.rows import GROUP, ByteRows, FullRows, Shape
 from emcog.memory.tiers import ArenaTier, FileTier, Tier
@@ -66,8 +67,23 @@ class TieredRows:
     def _arena(self, tier: str, capacity: int | None) -> ArenaTier:
         on_device = tier == "accelerator"
         where = self.device if on_device else torch.device("cpu")
-        pinned = not on_device and self.device.type == "cuda"
-        return ArenaTier(self.width, self.dtype, where, capacity, pinned)
+        stream = None if on_device else self._stream
+        return ArenaTier(self.width, self.dtype, where, capacity, stream)
+
+    @property
+    def on_device(self) -> bool:
+        """Whether all rows lie on the accelerator, where it can gather them by itself."""
+        mine = self._tier_name == "accelerator" and len(self._tiers) == 1
+        return mine and isinstance(self._tiers[0], ArenaTier) and (self._base is None or self._base.on_device)
+
+    def gather_on_device(self, index: torch.Tensor) -> torch.Tensor:
+        """The rows at positions that the device alone knows."""
+        if self._base is None:
+            return self._tiers[0].pick(index)  # type: ignore[attr-defined]
+        before = index < self._base_count
+        old = self._base.gather_on_device(index.clamp(max=self._base_count - 1))
+        new = self._tiers[0].pick((index - self._base_count).clamp_(min=0))  # type: ignore[attr-defined]
+        return torch.where(before[:, None], old, new)
 
     def write(self, start: int, rows: torch.Tensor) -> None:
         """Put rows (n, width) at positions start, ...; everything before `start` must be there."""
@@ -112,12 +128,14 @@ class TieredRows:
             yield from self._base.blocks(start, min(stop, self._base_count), count)
         for low in range(max(start, self._base_count), stop, count):
             high = min(low + count, stop)
-            yield self._tiers[-1].look(low - self._base_count, high - self._base_count).to(self.device)
+            found = self._tiers[-1].look(low - self._base_count, high - self._base_count)
+            yield found.to(self.device, non_blocking=True)
 
     def _bring(self, rows: torch.Tensor) -> torch.Tensor:
         """Rows over to the accelerator, on a stream of their own where there is one; see `arrived`."""
         if rows.device == self.device or self._stream is None:
             return rows.to(self.device)
+        # Another stream's work is not waited for: rows on the host are there when they are gathered.
         with torch.cuda.stream(self._stream):
             return rows.to(self.device, non_blocking=True)
 
@@ -198,6 +216,15 @@ class LayerLog:
         done = int(np.searchsorted(index, self.rows.count))
         return Fetched(self, index, self.rows.gather(index[:done]), self.eight[1].gather(index[:done] // GROUP))
 
+    def sight(self, index: torch.Tensor, spare: torch.Tensor) -> "Sight":
+        """What lies at positions (increasing) that the device alone knows, the first `spare` of them for show."""
+        if self.eight is None and self.rows.on_device:
+            found = self.full.decode(self.rows.gather_on_device(index))
+            return Sight(lambda: found, spare)
+        # The host learns them while the device attends to the window, and brings what lies there.
+        places = Download(index)
+        return Sight(lambda: self.fetch(places.get()).get(), spare)
+
     def key_rows(self, start: int, stop: int, count: int) -> Iterator[torch.Tensor]:
         """The raw keys of tokens from `start` to before `stop`, (n, kv_heads * size), at most `count` at a time."""
         if self.eight is not None:
@@ -263,6 +290,22 @@ class Fetched:
         places = torch.from_numpy(late).to(rows.device)
         key, value = (torch.cat([a, b[:, :, places]], 2) for a, b in zip(found, self._log.waiting, strict=True))
         return key, value
+
+
+class Sight:
+    """What a chunk remembers, perhaps still on its way.
+
+    Attributes
+    ----------
+    spare : int (1,), how many in front stand for nothing; None: none of them.
+    """
+
+    def __init__(self, bring: Callable[[], tuple[torch.Tensor, torch.Tensor]], spare: torch.Tensor | None = None):
+        self._bring, self.spare = bring, spare
+
+    def get(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Un-rotated keys and values (1, kv_heads, n, size)."""
+        return self._bring()
 
 
 class MemoryLog:

@@ -4,6 +4,7 @@ import copy
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,19 +14,42 @@ from emcog.errors import ModelError
 from emcog.lm import LM
 from emcog.lm.precision import computing_dtype
 from emcog.lm.rotary import Rotation, raw_rotary
+from emcog.lm.transfer import Download, upload
 from emcog.memory.attention import SAMPLE, MemoryAttention, Remembered
+from emcog.memory.choosing_on_device import DeviceChoice, DeviceEvents
 from emcog.memory.config import MemoryConfig
 from emcog.memory.forming import Former, PaperFormer, ReferenceFormer
 from emcog.memory.growing import Growing
 from emcog.memory.layout import find_layers
 from emcog.memory.local import LocalCache, Window
-from emcog.memory.log import MemoryLog
+from emcog.memory.log import MemoryLog, Sight
 from emcog.memory.recalling import RECALL, LayerMemory, Scene
 
 NAME = "emcog_memory"
 ROWS = 64
 """Distributions reduced at once."""
 BITS = 1.4426950408889634
+LONG = 16
+"""Tokens from which on a chunk's choices are left to an accelerator; for fewer the host is quicker."""
+
+
+class _Late(NamedTuple):
+    """What a chunk gave that the host has not looked at yet.
+
+    Attributes
+    ----------
+    scene, given : the chunk, and where events begin in it by other means.
+    surprisal : of tokens from the first that was not known, in nats, or None.
+    first : the first of these has no surprisal (nothing came before it).
+    records : of recalls, by layer; choices : of the layers that chose on a device, four arrays for each device.
+    """
+
+    scene: Scene
+    given: np.ndarray
+    surprisal: Download | None
+    first: bool
+    records: dict[int, np.ndarray]
+    choices: list[tuple[list[int], list[Download]]]
 
 
 class Reader:
@@ -38,6 +62,9 @@ class Reader:
     starts, ends : of the events that have left the window, in tokens.
     recalls : the record of recalls; event numbers count from the first that can be recalled.
     step : forward passes made.
+    waits : whether the host may look at what a chunk gave while the device reads the next one; what it gives is the
+        same. Tables are whole after `settle`.
+    chooses : whether devices choose what long chunks remember.
     """
 
     def __init__(self, lm: LM, config: MemoryConfig):
@@ -62,11 +89,17 @@ class Reader:
         self.recalls = Growing(RECALL)
         self.step = 0
         self.carried: torch.Tensor | None = None
+        self.waits = self.lm.device.type == "cuda" and self.former.slack is not None
+        self.chooses = self.lm.device.type == "cuda" and not self.reference
+        self._places: dict[torch.device, DeviceEvents] = {}
+        self._late: _Late | None = None
+        self._n_known = 0  # tokens whose surprisal is known or on its way
         # No cycle: a fork that nobody holds any more lets go of its files at once.
         self._attention = MemoryAttention(weakref.proxy(self), self.n_local, self._make_rotation())
         self._scene: Scene | None = None
         self._go_back: list[Callable[[], None]] = []
-        self._records: list[np.ndarray] = []
+        self._records: dict[int, np.ndarray] = {}
+        self._choices: dict[int, DeviceChoice] = {}
         self._received: dict[int, torch.Tensor] = {}
 
     def _make_rotation(self) -> Rotation:
@@ -114,7 +147,7 @@ class Reader:
         self.begin(len(ids))
         try:
             logits = self.lm.model(
-                input_ids=torch.from_numpy(ids)[None].to(device),
+                input_ids=upload(ids, device)[None],
                 position_ids=torch.arange(len(ids), device=device)[None],
                 past_key_values=self.cache,
                 use_cache=True,
@@ -129,40 +162,83 @@ class Reader:
         """Make ready for a chunk of n tokens."""
         if self._scene is not None:  # the chunk before failed half-way
             self.roll_back()
-        self._records, self._received = [], {}  # of its own, not a fork's
+        if self._late is not None and not self._can_wait(n):
+            self.settle()
+        self._take(self.former.leave(self.seen))
+        self._records, self._choices, self._received = {}, {}, {}  # of its own, not a fork's
         self._go_back = [part.mark() for layer in self.layers.values() for part in (layer.log, layer)]
         starts, ends = self.starts.rows[self.skipped :], self.ends.rows[self.skipped :]
         n_init = self.former.n_init_set if isinstance(self.former, ReferenceFormer) else self.config.n_init
         starts = np.maximum(starts, n_init)
-        self._scene = Scene(self.step, self.seen, n, starts, ends, n_init, self.former.formed)
+        places = self._places if self.chooses and n >= LONG else None
+        self._scene = Scene(self.step, self.seen, n, starts, ends, n_init, self.former.formed, places)
+
+    def _can_wait(self, n: int) -> bool:
+        """Whether a chunk of n tokens can be read before the host has looked at the one before."""
+        late = self._late
+        if late is None or self.former.slack is None or (late.choices and n < LONG):
+            return False
+        # What leaves the window now must be in events that follow from the tokens before that chunk.
+        return self.n_local - 1 >= late.scene.n + self.former.slack
 
     def roll_back(self) -> None:
         """Forget the chunk that is being read."""
         for go_back in self._go_back:
             go_back()
         self.cache.rollback()
-        self._scene, self._go_back, self._records, self._received = None, [], [], {}
+        self._scene, self._go_back, self._records, self._choices, self._received = None, [], {}, {}, {}
 
     def finish(self, ids: np.ndarray, logits: torch.Tensor, label: int | None) -> None:
         """Take in what the forward pass gave: surprise, and the events that follow from it."""
+        self.settle()
         scene, n = self.scene, len(ids)
-        self._note_surprisal(ids, logits, label)
-        keys = {layer: pair[0] for layer, pair in self.cache.fresh.items()}
+        first, surprisal = self._measure(ids, logits, label)
+        fresh = {layer: pair[0] for layer, pair in self.cache.fresh.items()}
+        self.former.take(lambda: [fresh[layer][0].to(self.lm.device) for layer in self.config.refine_layers])
         self.cache.commit(n)
         for layer, received in self._received.items():
             self.layers[layer].received = received
-        for record in self._records:
-            self.recalls.extend(record)
+        given = self.given.rows
+        given = given[np.searchsorted(given, scene.seen) : np.searchsorted(given, scene.seen + n)].copy()
+        self._late = _Late(scene, given, surprisal, first, self._records, self._bring_choices())
         self.ids.extend(ids)
         self.step += 1
-        self._scene, self._go_back, self._records, self._received = None, [], [], {}
+        self._scene, self._go_back, self._records, self._choices, self._received = None, [], {}, {}, {}
+        if not self.waits:
+            self.settle()
 
-        def chosen_keys() -> list[torch.Tensor]:
-            return [keys[layer][0].to(self.lm.device) for layer in self.config.refine_layers]
+    def _bring_choices(self) -> list[tuple[list[int], list[Download]]]:
+        """Begin to bring what the layers chose on their devices, device by device."""
+        devices: dict[torch.device, list[int]] = {}
+        for layer, choice in self._choices.items():
+            devices.setdefault(choice.ranked.device, []).append(layer)
+        return [
+            (
+                layers,
+                [Download(torch.stack(parts)) for parts in zip(*(self._choices[n][:4] for n in layers), strict=True)],
+            )
+            for layers in devices.values()
+        ]
 
-        given = self.given.rows
-        given = given[np.searchsorted(given, scene.seen) : np.searchsorted(given, scene.seen + n)]
-        self._take(self.former.read(scene.seen, self._surprise(scene.seen, n), chosen_keys, given))
+    def settle(self) -> None:
+        """Look at what the chunk before gave, if that was put off: surprisal, recalls, events."""
+        late, self._late = self._late, None
+        if late is None:
+            return
+        scene = late.scene
+        if late.first:
+            self.surprisal.extend([np.nan])
+        if late.surprisal is not None:
+            self.surprisal.extend(late.surprisal.get().astype(np.float64) * BITS)
+        records = dict(late.records)
+        for layers, parts in late.choices:
+            ranked, scores, n_similar, queue = (part.get() for part in parts)
+            for i, n in enumerate(layers):
+                records[n] = self.layers[n].chosen(scene, ranked[i], scores[i], int(n_similar[i]), queue[i])
+        for layer in sorted(records):
+            self.recalls.extend(records[layer])
+        self.former.read(scene.seen, self._surprise(scene.seen, scene.n), late.given)
+        self._take(self.former.leave(self.seen))
 
     def _surprise(self, start: int, n: int) -> np.ndarray:
         if not self.reference:
@@ -182,25 +258,41 @@ class Reader:
         skip = int(np.searchsorted(ends, n_init, side="right"))
         self.skipped += skip
         for memory in self.layers.values():
-            memory.add(np.maximum(starts, n_init)[skip:], ends[skip:])
-            memory.forget(self.former.formed)
+            memory.add(np.maximum(starts, n_init)[skip:], ends[skip:], self.former.formed)
 
-    def _note_surprisal(self, ids: np.ndarray, logits: torch.Tensor, label: int | None) -> None:
-        if len(self.surprisal) == self.seen:
-            self.surprisal.extend([np.nan] if self.carried is None else self.surprise_of(self.carried[None], ids[:1]))
+    def _measure(self, ids: np.ndarray, logits: torch.Tensor, label: int | None) -> tuple[bool, Download | None]:
+        """Begin to bring the surprisal of the tokens that the logits tell of, and whether one before has none."""
+        first, parts = False, []
+        if self._n_known == self.seen:
+            first = self.carried is None
+            if self.carried is not None:
+                parts.append(self._nats(self.carried[None], ids[:1]))
+            self._n_known += 1
         following = ids[1:] if label is None else np.append(ids[1:], label)
-        self.surprisal.extend(self.surprise_of(logits[: len(following)], following))
+        if len(following):
+            parts.append(self._nats(logits[: len(following)], following))
+            self._n_known += len(following)
         self.carried = logits[-1].detach().clone()
+        return first, Download(torch.cat(parts)) if parts else None
 
     def surprise_of(self, logits: torch.Tensor, ids: np.ndarray) -> np.ndarray:
         """Surprisal of tokens in bits, float64 (n,), under the distributions given by logits (n, n_vocabulary)."""
-        targets = torch.from_numpy(ids).to(logits.device)[:, None]
+        return Download(self._nats(logits, ids)).get().astype(np.float64) * BITS
+
+    def tell(self, surprisal: np.ndarray) -> None:
+        """Put in the surprisal of the token that comes next, where it is known beforehand."""
+        self.settle()
+        self.surprisal.extend(surprisal)
+        self._n_known = len(self.surprisal)
+
+    def _nats(self, logits: torch.Tensor, ids: np.ndarray) -> torch.Tensor:
+        targets = upload(ids, logits.device)[:, None]
         found = []
         for start in range(0, len(ids), ROWS):
             rows, wanted = logits[start : start + ROWS].float(), targets[start : start + ROWS]
             log_p = rows.softmax(-1).log() if self.reference else rows.log_softmax(-1)
             found.append(-log_p.gather(-1, wanted)[:, 0])
-        return torch.cat(found).double().cpu().numpy() * BITS if found else np.empty(0)
+        return torch.cat(found)
 
     def window(self, layer: int) -> Window:
         """The local window of a layer; see `attention.Host`."""
@@ -214,10 +306,13 @@ class Reader:
         """Store the chunk's keys and values, and begin to bring what it remembers; see `attention.Host`."""
         scene, memory = self.scene, self.layers[layer]
         memory.log.append(scene.seen, *self.cache.fresh[layer])
+        if memory.chooses_on_device(scene):
+            sight, self._choices[layer] = memory.recall_on_device(scene, query)
+            return sight
         index, record = memory.recall(scene, query)
         if len(record):
-            self._records.append(record)
-        return memory.bring(index, keep=scene.n == 1) if len(index) else None
+            self._records[layer] = record
+        return Sight(memory.bring(index, keep=scene.n == 1).get) if len(index) else None
 
     def note(self, layer: int, received: torch.Tensor) -> None:
         """See `attention.Host`."""
@@ -226,7 +321,9 @@ class Reader:
 
     def fork(self) -> "Reader":
         """An independent reader with the same past; keys, values and index are shared, not copied."""
+        self.settle()
         twin = copy.copy(self)
+        twin._places = {}
         twin.cache, twin.log = self.cache.fork(), self.log.fork()
         twin.layers = {n: memory.fork(twin.log.layers[n]) for n, memory in self.layers.items()}
         twin.former = copy.deepcopy(self.former)

@@ -1,17 +1,20 @@
 """Recall, layer by layer: which events a chunk is given, where their tokens lie, and the record of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 
+from emcog.lm.transfer import upload
 from emcog.memory.choosing import Choice, choose, rank_events, token_index
+from emcog.memory.choosing_on_device import DeviceChoice, DeviceEvents, Limits, choose_on_device, remembered_index
 from emcog.memory.config import MemoryConfig
 from emcog.memory.index import Index, mean_vectors, top_vectors
 from emcog.memory.layout import Layer
-from emcog.memory.log import Fetched, LayerLog
+from emcog.memory.log import Fetched, LayerLog, Sight
 from emcog.memory.reference import ContiguityBuffer, contiguity_share, similarity_blocks
 
 RECALL = np.dtype([("step", "i4"), ("layer", "i2"), ("similar", "?"), ("event", "i4"), ("rank", "i4"), ("score", "f4")])
@@ -31,6 +34,7 @@ class Scene:
     starts, ends : of the events that can be recalled, initial tokens left out.
     n_init : initial tokens, set aside.
     formed : first token that belongs to no such event.
+    places : the same events on the devices that choose among them, by device; none where the host chooses.
     """
 
     step: int
@@ -40,6 +44,27 @@ class Scene:
     ends: np.ndarray
     n_init: int
     formed: int
+    places: dict[torch.device, DeviceEvents] | None = field(default=None, compare=False)
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """Tokens of each event."""
+        return self.ends - self.starts
+
+    @cached_property
+    def smallest(self) -> int:
+        """Tokens of the smallest event; 0 without events."""
+        return int(self.sizes.min()) if len(self.sizes) else 0
+
+    @cached_property
+    def total(self) -> int:
+        """Tokens of all events."""
+        return int(self.sizes.sum())
+
+    def on(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """Starts and sizes of the events on a device."""
+        places = self.places if self.places is not None else {}
+        return places.setdefault(device, DeviceEvents(device)).grow_to(self.starts, self.ends)
 
 
 class LayerMemory:
@@ -52,19 +77,59 @@ class LayerMemory:
 
     def __init__(self, number: int, layer: Layer, log: LayerLog, config: MemoryConfig):
         self.number, self.layer, self.log, self.config = number, layer, log, config
-        self.index = Index(layer.shape, layer.heads, config.representative, config.n_representative)
+        self._index = Index(layer.shape, layer.heads, config.representative, config.n_representative)
+        self._coming: list[tuple[np.ndarray, np.ndarray, int]] = []  # events that are not in the index yet
         # Of the tokens from `first` on.
         self.received = torch.zeros(layer.heads, 0, device=layer.shape.device)
         self.first = 0
         self.queue = np.empty(0, dtype=np.int64)
+        self._queue: torch.Tensor | None = None  # the same on the device, while it chooses there
         self.buffer = ContiguityBuffer()
         self._sight: tuple[np.ndarray, Fetched] | None = None
+
+    @property
+    def index(self) -> Index:
+        """Representatives of all events that have been handed in."""
+        self.take_in()
+        return self._index
+
+    @property
+    def _share(self) -> int:
+        """Tokens of the budget that are for neighbours: a share of it, or so many if that is 1 or more."""
+        budget, contiguity = int(self.config.n_mem or 0), self.config.contiguity
+        return int(contiguity * budget) if contiguity < 1 else min(int(contiguity), budget)
+
+    def chooses_on_device(self, scene: Scene) -> bool:
+        """Whether what a chunk remembers is chosen where the scores are, and the host need not wait for them."""
+        asks = self.config.policy_of(self.number) == "similarity" and bool(self.config.n_mem)
+        return scene.places is not None and asks and scene.total > 0
+
+    def recall_on_device(self, scene: Scene, query: Query) -> tuple[Sight, DeviceChoice]:
+        """What `recall` gives and `bring` brings, without the host's knowing what it is."""
+        self.take_in()
+        budget, device = int(self.config.n_mem or 0), self.layer.shape.device
+        limits = Limits(budget, self._share, scene.smallest, min(budget, scene.total))
+        queue = upload(self.queue, device) if self._queue is None else self._queue
+        choice = choose_on_device(self._scores(scene, query()), *scene.on(device), queue, limits)
+        self._queue = choice.queue
+        n_initial, gone = _left(scene, int(self.config.n_local or 0))
+        index = remembered_index(choice, n_initial, (max(scene.formed, n_initial), gone))
+        return self.log.sight(index, choice.spare), choice
+
+    def chosen(self, scene: Scene, ranked: np.ndarray, scores: np.ndarray, n: int, queue: np.ndarray) -> np.ndarray:
+        """The record of a choice that was made on the device, when it has come over; see `DeviceChoice`."""
+        self.queue = queue[queue >= 0]
+        blank = np.full(len(self.queue), np.nan)
+        events = np.concatenate([ranked[:n], self.queue])
+        return _record(scene, self.number, Choice(events, np.concatenate([scores[:n], blank]), n, self.queue))
 
     def recall(self, scene: Scene, query: Query) -> tuple[np.ndarray, np.ndarray]:
         """Positions of the tokens that a chunk remembers, increasing, and the record of it.
 
         query : gives the chunk's mean query (heads, size), at the far distance.
         """
+        self.take_in()
+        self._queue = None
         if self.config.compat == "reference":
             events, record = self._choose_as_reference(scene, query)
         else:
@@ -84,19 +149,19 @@ class LayerMemory:
 
     def _choose(self, scene: Scene, query: Query) -> tuple[np.ndarray, np.ndarray]:
         config, policy = self.config, self.config.policy_of(self.number)
-        sizes = scene.ends - scene.starts
+        sizes = scene.sizes
         if not len(sizes) or policy == "none" or not config.n_mem:
             return np.empty(0, dtype=np.int64), np.empty(0, RECALL)
         # More than these never fit.
-        count = config.n_mem // max(1, int(sizes.min())) + 1
+        count = config.n_mem // scene.smallest + 1
         seed = (scene.step, self.number)
         ranked, values = rank_events(policy, lambda: self._scores(scene, query()), len(sizes), count, seed)
-        choice = choose(ranked, values, sizes, self.queue, config.n_mem, config.contiguity)
+        choice = choose(ranked, values, sizes, self.queue, config.n_mem, self._share)
         self.queue = choice.buffer
         return choice.events, _record(scene, self.number, choice)
 
     def _choose_as_reference(self, scene: Scene, query: Query) -> tuple[np.ndarray, np.ndarray]:
-        config, sizes = self.config, scene.ends - scene.starts
+        config, sizes = self.config, scene.sizes
         policy = config.policy_of(self.number)
         if not len(sizes) or policy == "none":
             return np.empty(0, dtype=np.int64), np.empty(0, RECALL)
@@ -130,8 +195,8 @@ class LayerMemory:
         spread = torch.block_diag(*groups)  # (kv_heads * size, heads)
         first, last = int(scene.starts[0]), int(scene.ends[-1])  # events follow one another without gaps
         products = [keys.float() @ spread for keys in self.log.key_rows(first, last, SCAN)]
-        lengths = torch.from_numpy(scene.ends - scene.starts).to(query.device)
-        return torch.segment_reduce(torch.cat(products), "max", lengths=lengths).sum(1)
+        lengths = upload(scene.sizes, query.device)
+        return torch.segment_reduce(torch.cat(products), "max", lengths=lengths, unsafe=True).sum(1)
 
     def note(self, received: torch.Tensor, seen: int, n: int) -> torch.Tensor:
         """Attention that the open tokens received, with that of a chunk, `received` (heads, past + n), added."""
@@ -141,40 +206,47 @@ class LayerMemory:
         total[:, max(0, begin) :] += received[:, max(0, -begin) :]
         return total
 
-    def add(self, starts: np.ndarray, ends: np.ndarray) -> None:
-        """Add events to the index; they follow one another without gaps."""
-        if self.config.representative == "all" or not len(starts):
-            return
+    def add(self, starts: np.ndarray, ends: np.ndarray, formed: int) -> None:
+        """Hand in events that follow one another without gaps; tokens before `formed` are in events now."""
+        self._coming.append((starts, ends, formed))
+        if self.log.eight is not None:  # keys that still wait to be rounded are looked at as they are now
+            self.take_in()
+
+    def take_in(self) -> None:
+        """Put the events that were handed in into the index; not before it is needed, so that a device does it while it
+        reads on."""
+        coming, self._coming = self._coming, []
+        for starts, ends, formed in coming:
+            if self.config.representative != "all" and len(starts):
+                self._index.add(self._vectors(starts, ends))
+            if formed > self.first:  # attention that these tokens received is not asked for again
+                self.received = self.received[:, formed - self.first :].clone()
+                self.first = formed
+
+    def _vectors(self, starts: np.ndarray, ends: np.ndarray) -> torch.Tensor:
         low = int(starts[0])
         key, _ = self.log.fetch(np.arange(low, int(ends[-1]))).get()
         if self.config.representative == "mean":
-            self.index.add(mean_vectors(key, starts - low, ends - low))
-            return
+            return mean_vectors(key, starts - low, ends - low)
         received = self.received[:, low - self.first : int(ends[-1]) - self.first]
         # Where the window is narrower than the steps at which tokens are asked, the last were not seen by any.
         received = torch.nn.functional.pad(received, (0, key.shape[2] - received.shape[1]))
-        vectors, _ = top_vectors(key, received, starts - low, ends - low, self.config.n_representative)
-        self.index.add(vectors)
-
-    def forget(self, formed: int) -> None:
-        """Let go of the attention that tokens before `formed` received."""
-        if formed > self.first:
-            self.received = self.received[:, formed - self.first :].clone()
-            self.first = formed
+        return top_vectors(key, received, starts - low, ends - low, self.config.n_representative)[0]
 
     def fork(self, log: LayerLog) -> "LayerMemory":
         """An independent memory with the same content."""
         twin = LayerMemory(self.number, self.layer, log, self.config)
-        twin.index, twin.received, twin.first = self.index.fork(), self.received, self.first
+        twin._index, twin.received, twin.first = self.index.fork(), self.received, self.first
         twin.queue, twin.buffer = self.queue, ContiguityBuffer(list(self.buffer.blocks))
+        twin._queue = self._queue
         return twin
 
     def mark(self) -> Any:
         """A function that goes back to what was chosen before."""
-        queue, blocks = self.queue, list(self.buffer.blocks)
+        queue, on_device, blocks = self.queue, self._queue, list(self.buffer.blocks)
 
         def go_back() -> None:
-            self.queue, self.buffer = queue, ContiguityBuffer(blocks)
+            self.queue, self._queue, self.buffer = queue, on_device, ContiguityBuffer(blocks)
 
         return go_back
 
@@ -202,6 +274,11 @@ def _positions(scene: Scene, events: np.ndarray, config: MemoryConfig) -> np.nda
         rest = np.arange(scene.formed, scene.formed + _waiting(scene, config))
         # A block may be there twice: its tokens then are, too.
         return np.sort(np.concatenate([np.arange(n_init), found, rest]))
+    n_initial, gone = _left(scene, n_local)
+    return np.concatenate([np.arange(n_initial), found, np.arange(max(scene.formed, n_initial), gone)])
+
+
+def _left(scene: Scene, n_local: int) -> tuple[int, int]:
+    """Initial tokens, and tokens in all, that have left the window."""
     gone = max(0, scene.seen - n_local + 1)
-    initial = np.arange(min(scene.n_init, gone))
-    return np.concatenate([initial, found, np.arange(max(scene.formed, len(initial)), gone)])
+    return min(scene.n_init, gone), gone

@@ -42,6 +42,7 @@ def get_state(memory: "EpisodicLM") -> tuple[dict[str, torch.Tensor], dict[str, 
         if reader.seen and (number not in reader.layers or reader.config.storage == "8bit"):
             tensors[f"local.{number}.key"], tensors[f"local.{number}.value"] = window.pair
     for number, layer in reader.layers.items():
+        layer.take_in()
         tensors[f"received.{number}"] = layer.received
         plain["layers"][str(number)] = {
             "first": layer.first, "queue": layer.queue.tolist(), "buffer": list(map(int, layer.buffer.blocks)),
@@ -61,7 +62,7 @@ def put_state(
     reader.step, reader.skipped, reader.cache.seen = plain["step"], plain["skipped"], plain["seen"]
     reader.given.extend(np.array(plain["given"], dtype=np.int64))
     reader.ids.extend(columns["ids.i8"])
-    reader.surprisal.extend(columns["surprisal.f8"])
+    reader.tell(columns["surprisal.f8"])
     starts, ends = columns["events.i8"].reshape(-1, 2).T
     reader.starts.extend(starts)
     reader.ends.extend(ends)

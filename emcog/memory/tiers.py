@@ -7,7 +7,7 @@ A tier holds rows of one width and hands back any of them in one indexed copy. R
 import mmap
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -36,47 +36,72 @@ class ArenaTier:
     Parameters
     ----------
     width, dtype : of a row.
-    device : where the rows lie. pinned : host memory that an accelerator copies from without a detour.
+    device : where the rows lie.
     capacity : rows that are kept, the newest ones; None: all, in a tensor that grows by doubling.
+    stream : of an accelerator that copies to and from host memory on it, which is pinned then: without a detour, and
+        nobody waits for what it writes until somebody reads.
     """
 
     def __init__(
-        self, width: int, dtype: torch.dtype, device: torch.device, capacity: int | None = None, pinned: bool = False
-    ):
-        self.device, self.capacity, self.pinned = device, capacity, pinned
+        self, width: int, dtype: torch.dtype, device: torch.device, capacity: int | None = None,
+        stream: "torch.cuda.Stream | None" = None,
+    ):  # fmt: skip
+        self.device, self.capacity, self.stream = device, capacity, stream
+        self._written: Any = None  # an event: what was written is there
         self._rows = self._empty(256 if capacity is None else capacity, width, dtype)
 
     def _empty(self, count: int, width: int, dtype: torch.dtype) -> torch.Tensor:
         # On a CPU, memory that was never written to costs nothing yet.
-        return torch.empty(count, width, dtype=dtype, device=self.device, pin_memory=self.pinned)
+        return torch.empty(count, width, dtype=dtype, device=self.device, pin_memory=self.stream is not None)
 
     def write(self, start: int, rows: torch.Tensor) -> None:
         """See `Tier.write`."""
-        rows = rows.to(self.device, non_blocking=not self.pinned)
+        if self.stream is None or rows.device.type != "cuda":
+            self._write(start, rows.to(self.device, non_blocking=True))
+            return
+        self.stream.wait_stream(torch.cuda.current_stream(rows.device))
+        with torch.cuda.stream(self.stream):
+            self._write(start, rows)
+        rows.record_stream(self.stream)
+        self._written = self.stream.record_event()
+
+    def _write(self, start: int, rows: torch.Tensor) -> None:
         if self.capacity is None:
             end = start + len(rows)
             if end > len(self._rows):
+                self._settle()
                 grown = self._empty(max(end, 2 * len(self._rows)), rows.shape[1], rows.dtype)
                 grown[:start] = self._rows[:start]
                 self._rows = grown
-            self._rows[start:end] = rows
+            self._rows[start:end].copy_(rows, non_blocking=True)
             return
         skip = max(0, len(rows) - self.capacity)
         rows, start = rows[skip:], (start + skip) % self.capacity
         first = min(len(rows), self.capacity - start)
-        self._rows[start : start + first] = rows[:first]
-        self._rows[: len(rows) - first] = rows[first:]
+        self._rows[start : start + first].copy_(rows[:first], non_blocking=True)
+        self._rows[: len(rows) - first].copy_(rows[first:], non_blocking=True)
+
+    def _settle(self) -> None:
+        if self._written is not None:
+            self._written.synchronize()
+            self._written = None
 
     def gather(self, index: np.ndarray) -> torch.Tensor:
         """See `Tier.gather`."""
         places = torch.from_numpy(index if self.capacity is None else index % self.capacity)
-        if not self.pinned:
-            return self._rows.index_select(0, places.to(self.device, non_blocking=True))
+        if self.stream is None:
+            return self.pick(places.to(self.device, non_blocking=True))
+        self._settle()
         out = torch.empty(len(index), self._rows.shape[1], dtype=self._rows.dtype, pin_memory=True)
         return torch.index_select(self._rows, 0, places, out=out)
 
+    def pick(self, places: torch.Tensor) -> torch.Tensor:
+        """The rows at these places, known to the tier's own device."""
+        return self._rows.index_select(0, places)
+
     def look(self, start: int, stop: int) -> torch.Tensor:
         """See `Tier.look`."""
+        self._settle()
         return self._rows[start:stop]
 
 

@@ -9,8 +9,9 @@ from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from emcog.lm import listen, load_lm
+from emcog.lm.attention import attend, merge_far
 from emcog.lm.reading import read_in_chunks
-from emcog.lm.window import WindowCache, attend, merge_far
+from emcog.lm.window import WindowCache
 
 
 def rotated(x, position, theta=10_000.0):

@@ -99,7 +99,8 @@ def test_block_formation_vectors(golden_config):
         former, seen = ReferenceFormer(config, case["n_local"]), 0
         for step in case["steps"]:
             former._propose = lambda start, surprise, at=step["boundary"]: np.array(at, dtype=np.int64)
-            blocks = former.read(seen, np.zeros(step["len"]), lambda: None, np.empty(0, dtype=np.int64))
+            former.read(seen, np.zeros(step["len"]), np.empty(0, dtype=np.int64))
+            blocks = former.leave(seen + step["len"])
             seen += step["len"]
             assert np.diff(blocks).ravel().tolist() == step["blocks_formed"]
             assert len(former._flags) == step["remainder_after"]
@@ -115,5 +116,5 @@ def test_raw_boundaries_and_thresholds(golden_lm, golden_ids, golden_config):
         events = former._propose(start, surprise)
         np.testing.assert_allclose(former.threshold, wanted["thr"][number], rtol=1e-6)
         found += (events + start).tolist()
-        former.read(start, surprise, lambda: None, np.empty(0, dtype=np.int64))
+        former.read(start, surprise, np.empty(0, dtype=np.int64))
     assert found == np.flatnonzero(wanted["raw_boundary"]).tolist()

@@ -1,0 +1,132 @@
+"""`choosing.choose` and the index of tokens that follows from it, on the device: nothing comes over to the host.
+
+Sizes are fixed by what the host knows (the budget, the smallest event), so what is not used is padded: events that are
+none have the number -1, and tokens that nobody may see stand in front.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from emcog.lm.transfer import upload
+
+
+class Limits(NamedTuple):
+    """What the host knows of a step.
+
+    Attributes
+    ----------
+    budget : tokens that may be recalled. share : of these, for neighbours in time.
+    smallest : tokens of the smallest event. slots : tokens that can be recalled at most.
+    """
+
+    budget: int
+    share: int
+    smallest: int
+    slots: int
+
+    @property
+    def most(self) -> int:
+        """Events that can be recalled at most, and one."""
+        return self.budget // self.smallest + 1
+
+    @property
+    def width(self) -> int:
+        """Neighbours that can be recalled at most."""
+        return self.share // self.smallest
+
+
+class DeviceChoice(NamedTuple):
+    """What one layer recalls in one step; `choosing.Choice` on the device.
+
+    ranked, scores : (most,) the best events, best first. n_similar : (), how many of them are chosen.
+    queue : int64 (width,), neighbours, the newest first, then -1.
+    index : int64 (slots,), recalled positions, increasing, behind -1. spare : (1,), how many are -1.
+    """
+
+    ranked: torch.Tensor
+    scores: torch.Tensor
+    n_similar: torch.Tensor
+    queue: torch.Tensor
+    index: torch.Tensor
+    spare: torch.Tensor
+
+
+def choose_on_device(
+    scores: torch.Tensor, starts: torch.Tensor, sizes: torch.Tensor, queue: torch.Tensor, limits: Limits
+) -> DeviceChoice:
+    """See `choosing.choose` and `choosing.token_index`.
+
+    Parameters
+    ----------
+    scores : float (n,) of every event. starts, sizes : int64 (n,), in tokens.
+    queue : int64, neighbours recalled in the step before, the newest first; -1 where there is none.
+    """
+    n, device = len(scores), scores.device
+    top, ranked = torch.sort(scores, descending=True, stable=True)
+    top, ranked = top[: limits.most], ranked[: limits.most]
+    taken = sizes[ranked].cumsum(0) <= limits.budget - limits.share
+    # One place more than there are events, for all that is none.
+    chosen = torch.zeros(n + 1, dtype=torch.bool, device=device)
+    chosen.scatter_(0, torch.where(taken, ranked, n), True)
+    if limits.share:
+        kept, line = _neighbours(ranked, taken, chosen, sizes, queue, limits)
+        spots = torch.where(kept, kept.cumsum(0) - 1, limits.width)
+        queue = torch.full((limits.width + 1,), -1, device=device).scatter_(0, spots, line)[: limits.width]
+        chosen.scatter_(0, torch.where(kept, line, n), True)
+    stops = torch.where(chosen[:n], sizes, 0).cumsum(0)
+    slot = torch.arange(limits.slots, device=device) - (limits.slots - stops[-1:])
+    event = torch.searchsorted(stops, slot, right=True).clamp_(max=n - 1)
+    index = torch.where(slot < 0, -1, starts[event] + slot - (stops - sizes)[event])
+    return DeviceChoice(ranked, top, taken.sum(), queue, index, limits.slots - stops[-1:])
+
+
+def _neighbours(
+    ranked: torch.Tensor, taken: torch.Tensor, chosen: torch.Tensor, sizes: torch.Tensor, queue: torch.Tensor,
+    limits: Limits,
+) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Which of a line of events, the neighbours of those taken and then the queue, are kept."""
+    n, device = len(sizes), sizes.device
+    around = torch.stack([ranked + 1, ranked - 1], dim=1)
+    around = torch.where(taken[:, None] & (around >= 0) & (around < n), around, n)
+    line = torch.cat([around.flatten(), torch.where(queue >= 0, queue, n)])
+    places = torch.arange(len(line), device=device)
+    first = torch.full((n + 1,), len(line), device=device).scatter_reduce_(0, line, places, "amin")
+    fresh = (first[line] == places) & ~chosen[line] & (line < n)
+    lengths = torch.where(fresh, sizes[line.clamp(max=n - 1)], 0)
+    return fresh & (lengths.cumsum(0) <= limits.share), line
+
+
+def remembered_index(choice: DeviceChoice, n_initial: int, waiting: tuple[int, int]) -> torch.Tensor:
+    """All positions that a chunk remembers, increasing, behind `choice.spare` zeros that stand for none.
+
+    Parameters
+    ----------
+    n_initial : initial tokens. waiting : range of the tokens of no event that have left the window.
+    """
+    device = choice.index.device
+    slot = torch.arange(n_initial + len(choice.index), device=device) - choice.spare
+    recalled = torch.cat([choice.index.new_zeros(n_initial), choice.index])
+    front = torch.where(slot < n_initial, slot.clamp(min=0), recalled)
+    return torch.cat([front, torch.arange(*waiting, device=device)]) if waiting[1] > waiting[0] else front
+
+
+class DeviceEvents:
+    """Starts and sizes of all events on one device, which grow as the host hands them on."""
+
+    def __init__(self, device: torch.device):
+        self.device, self.count = device, 0
+        self._rows = torch.empty(2, 0, dtype=torch.int64, device=device)
+
+    def grow_to(self, starts: np.ndarray, ends: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Starts and sizes of all events, of which those that were handed on before have not changed."""
+        new = np.stack([starts[self.count :], ends[self.count :] - starts[self.count :]])
+        if new.shape[1]:
+            if len(starts) > self._rows.shape[1]:
+                grown = self._rows.new_empty(2, max(256, 2 * len(starts)))
+                grown[:, : self.count] = self._rows[:, : self.count]
+                self._rows = grown
+            self._rows[:, self.count : len(starts)] = upload(new, self.device)
+            self.count = len(starts)
+        return self._rows[0, : self.count], self._rows[1, : self.count]
