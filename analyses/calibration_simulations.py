@@ -31,6 +31,7 @@ KINDS = ("independent", "regular", "clustered")
 N_WORDS, N_OBSERVERS, N_EVENTS = 600, 20, 30
 SENTENCE = 12
 SETTINGS = AgreementSettings()
+EFFECT = ", with an effect"
 STORIES = 10  # over whose crowds the coverage of agreement is averaged
 Row = dict[str, Any]
 
@@ -139,38 +140,66 @@ def regression(seed: int, run: int, n_null: int) -> Iterator[Row]:
     """p of a slope on a signal that knows nothing of the crowd: by moving the signal, and the model's own."""
     rng = np.random.default_rng([seed, 4, run])
     crowd = make_crowd(rng, boundaries(rng, "clustered"))
-    table = pd.DataFrame({"story": "a", "presses": crowd.marked.sum(0), "people": N_OBSERVERS,
-                          "signal": wandering(rng, N_WORDS, 5)})  # fmt: skip
-    table["end"] = (np.arange(N_WORDS) % SENTENCE == 0).astype(float)
-    for kind in ("logistic", "poisson"):
-        found = regress(table, "presses", ["signal"], kind=kind, controls=["end"], observers="people", folds=10,
-                        n_null=n_null, seed=run)  # fmt: skip
-        yield from _tests(found, "regression", kind)
+    yield from _press_counts(crowd, wandering(rng, N_WORDS, 5), "", n_null, run)
 
 
 def gee(seed: int, run: int, n_null: int) -> Iterator[Row]:
     """The same for generalised estimating equations with observers as clusters."""
     rng = np.random.default_rng([seed, 5, run])
     crowd = make_crowd(rng, boundaries(rng, "clustered"))
-    signal = wandering(rng, N_WORDS, 5)
-    table = pd.DataFrame({"story": "a", "observer": np.repeat(np.arange(N_OBSERVERS), N_WORDS)})
-    table = table.assign(boundary=crowd.marked.ravel().astype(int), signal=np.tile(signal, N_OBSERVERS))
-    found = regress(table, "boundary", ["signal"], controls=["since_boundary"], observer="observer", folds=2,
-                    n_null=n_null, seed=run)  # fmt: skip
-    yield from _tests(found, "regression", "logistic, GEE")
+    yield from _presses(crowd, wandering(rng, N_WORDS, 5), "", n_null, run)
 
 
 def reading(seed: int, run: int, n_null: int) -> Iterator[Row]:
     """p of reading times on a signal that knows nothing of them; both wander."""
-    rng = np.random.default_rng([seed, 6, run])
+    yield from _reading_times(np.random.default_rng([seed, 6, run]), 0.0, "", n_null, run)
+
+
+def effects(seed: int, run: int, n_null: int) -> Iterator[Row]:
+    """The same regressions where the signal has a say: half of the events are left out, by a logistic function of it.
+
+    Reading times rise by 10 ms a unit.
+    """
+    rng = np.random.default_rng([seed, 10, run])
+    latent, signal = boundaries(rng, "clustered", events=2 * N_EVENTS), wandering(rng, N_WORDS, 5)
+    seen = latent[rng.random(len(latent)) < 1 / (1 + np.exp(-signal[latent]))]
+    crowd = make_crowd(rng, seen if len(seen) >= 3 else latent)
+    for rows in (_press_counts(crowd, signal, EFFECT, n_null, run), _presses(crowd, signal, EFFECT, n_null, run),
+                 _reading_times(rng, 10.0, EFFECT, n_null, run)):  # fmt: skip
+        for row in rows:
+            if row["test"] == "coverage":
+                yield row
+            elif row["metric"] in ("slope", "delta_log_likelihood"):  # the others' p do not hold
+                yield row | {"test": "power"}
+
+
+def _press_counts(crowd: Crowd, signal: np.ndarray, said: str, n_null: int, seed: int) -> Iterator[Row]:
+    table = pd.DataFrame({"story": "a", "presses": crowd.marked.sum(0), "people": N_OBSERVERS, "signal": signal})
+    table["end"] = (np.arange(N_WORDS) % SENTENCE == 0).astype(float)
+    for kind in ("logistic", "poisson"):
+        found = regress(table, "presses", ["signal"], kind=kind, controls=["end"], observers="people", folds=10,
+                        n_null=n_null, seed=seed)  # fmt: skip
+        yield from _tests(found, "regression", kind + said)
+
+
+def _presses(crowd: Crowd, signal: np.ndarray, said: str, n_null: int, seed: int) -> Iterator[Row]:
+    table = pd.DataFrame({"story": "a", "observer": np.repeat(np.arange(N_OBSERVERS), N_WORDS)})
+    table = table.assign(boundary=crowd.marked.ravel().astype(int), signal=np.tile(signal, N_OBSERVERS))
+    found = regress(table, "boundary", ["signal"], controls=["since_boundary"], observer="observer", folds=10,
+                    n_null=n_null, seed=seed)  # fmt: skip
+    yield from _tests(found, "regression", "logistic, GEE" + said)
+
+
+def _reading_times(rng: np.random.Generator, rise: float, said: str, n_null: int, seed: int) -> Iterator[Row]:
     table = pd.DataFrame({"story": "a", "word": ["word"] * N_WORDS, "length2": rng.normal(size=N_WORDS),
                           "rt_ms": 330 + 30 * wandering(rng, N_WORDS, 10) + 30 * rng.normal(size=N_WORDS),
                           "surprisal": wandering(rng, N_WORDS, 5)})  # fmt: skip
-    found = reading_times(table, controls=["length2"], folds=10, n_boot=1, n_null=n_null, seed=run)
-    yield from _tests(found, "reading", "reading_times")
+    table["rt_ms"] += rise * table["surprisal"]
+    found = reading_times(table, controls=["length2"], folds=10, n_boot=1, n_null=n_null, seed=seed)
+    yield from _tests(found, "reading", "reading_times" + said)
     found = regress(table, "rt_ms", ["surprisal"], kind="linear", controls=["length2"], folds=10,
-                    n_null=n_null, seed=run)  # fmt: skip
-    yield from _tests(found, "regression", "linear")
+                    n_null=n_null, seed=seed)  # fmt: skip
+    yield from _tests(found, "regression", "linear" + said)
 
 
 def cohesive(seed: int, run: int, n_null: int) -> Iterator[Row]:
@@ -209,6 +238,6 @@ def _tests(found: pd.DataFrame, test: str, kind: str) -> Iterator[Row]:
 PARTS: dict[str, tuple[Callable[[int, int, int], Iterator[Row]], float]] = {
     "agreement": (agreement, 1), "power": (power, 0.25), "coverage": (coverage, 0.5), "peri": (peri, 1),
     "regression": (regression, 1), "gee": (gee, 1), "reading": (reading, 1), "cohesion": (cohesive, 1),
-    "recall": (recalls, 1),
+    "recall": (recalls, 1), "effects": (effects, 0.5),
 }  # fmt: skip
 """Each part, (seed, run, draws a test) -> rows, and the share of the runs that it makes."""

@@ -70,7 +70,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     )
     bars = (
         "95% intervals. Left: over events, by bootstrap. Middle: over observers, or stretches of the story. Right: "
-        "over events, by jackknife."
+        "the middle 95% of the differences from random segmentations."
     )
     events = report[(report["metric"] == "n_events") & (report["method"] == "S")]
     counts = {f"{shown(story)} (events by S, over gamma {own['gamma'].min():g} to {own['gamma'].max():g})":

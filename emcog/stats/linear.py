@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from emcog.stats.glm import rows_of
 from emcog.stats.stretches import jackknife_errors
 
 Z975 = 1.959963984540054
@@ -76,8 +77,10 @@ def mixed(y: np.ndarray, columns: dict[str, np.ndarray], group: np.ndarray) -> F
 
 
 def stretch_errors(fit: Fit, y: np.ndarray, columns: dict[str, np.ndarray], group: np.ndarray, stretch: np.ndarray
-                   ) -> dict[str, float]:  # fmt: skip
-    """Each coefficient's standard error over stretches of words (see `emcog.stats.stretches`), by name.
+                   ) -> dict[str, tuple[float, float]]:  # fmt: skip
+    """Each coefficient's standard error over stretches of words and its degrees of freedom, by name.
+
+    See `emcog.stats.stretches`.
 
     A random intercept is taken out as generalised least squares does: of each row the part of its group's mean that
     the variances of `fit` give. stretch : (n,), numbers from 0.
@@ -91,8 +94,9 @@ def stretch_errors(fit: Fit, y: np.ndarray, columns: dict[str, np.ndarray], grou
     means = np.stack([np.bincount(number, column) / n for column in raw.T], axis=1)
     free = raw - (share[:, None] * means)[number]
     b = np.linalg.lstsq(free[:, 1:], free[:, 0], rcond=None)[0]
-    errors = jackknife_errors(free[:, 1:], free[:, 0] - free[:, 1:] @ b, np.ones(len(y)), stretch)
-    return dict(zip(columns, (errors * scale[0] / scale[1:])[1:].tolist(), strict=True))
+    found = jackknife_errors(free[:, 1:], free[:, 0] - free[:, 1:] @ b, np.ones(len(y)), stretch)
+    errors = (found.errors * scale[0] / scale[1:])[1:]
+    return dict(zip(columns, zip(errors.tolist(), found.freedom[1:].tolist(), strict=True), strict=True))
 
 
 def likelihood_ratio(small: Fit, full: Fit) -> dict[str, Any]:
@@ -128,6 +132,36 @@ def held_out(y: np.ndarray, X: np.ndarray, fold: np.ndarray) -> np.ndarray:
         variance = np.mean((y[~test] - X[~test] @ b) ** 2)
         out[test] = -0.5 * (np.log(2 * np.pi * variance) + (y[test] - X[test] @ b) ** 2 / variance)
     return out
+
+
+def totals_without(y: np.ndarray, X: np.ndarray, fold: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+    """Sum of `held_out` where each stretch in turn is not there at all, neither to score nor to fit. (n_stretches,).
+
+    stretch : (n,), numbers from 0, each within one fold.
+    """
+    parts = rows_of(stretch)
+    own, n = np.array([fold[part[0]] for part in parts]), np.array([len(part) for part in parts], dtype=float)
+    rows = np.column_stack([X, y])
+    rows = rows / np.where(rows.any(0), np.abs(rows).max(0), 1.0)
+    gram = np.array([rows[part].T @ rows[part] for part in parts])
+    out = np.zeros(len(parts))
+    for label in np.unique(own):
+        here = own == label
+        rest, count = gram[~here].sum(0) - gram[~here], n[~here].sum() - n[~here]
+        out[~here] += _density(rest, count, gram[here].sum(0)[None], n[here].sum())
+        out[here] += _density(gram[~here].sum(0)[None], n[~here].sum(), gram[here].sum(0) - gram[here],
+                              n[here].sum() - n[here])  # fmt: skip
+    return out - (len(y) - n) * np.log(np.abs(y).max())  # y was scaled
+
+
+def _density(fitted: np.ndarray, n_fitted: Any, scored: np.ndarray, n_scored: Any) -> np.ndarray:
+    """Log density of rows with cross-products `scored` under the fits to those of `fitted`, (n, k + 1, k + 1) each."""
+    inverse = np.linalg.pinv(fitted[:, :-1, :-1], rcond=1e-12, hermitian=True)
+    b = np.einsum("gij,gj->gi", inverse, fitted[:, :-1, -1])
+    tail = np.concatenate([-b, np.ones((len(b), 1))], axis=1)
+    variance = ((tail[:, None] @ fitted) @ tail[..., None])[..., 0, 0] / n_fitted
+    within = ((tail[:, None] @ scored) @ tail[..., None])[..., 0, 0]
+    return -0.5 * (n_scored * np.log(2 * np.pi * variance) + within / variance)
 
 
 class Folded:

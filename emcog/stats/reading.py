@@ -150,14 +150,16 @@ class _Words:
         errors = linear.stretch_errors(full, self.y, self.baseline | columns, self.story, self.unit)
         for lag, name in enumerate(columns):
             wald, variant = full.wald(name), f"lag {lag}"
-            slope = {"estimate": wald["estimate"]} | t_interval(wald["estimate"], errors[name], self.unit.max() + 1)
+            slope = {"estimate": wald["estimate"]} | t_interval(wald["estimate"], *errors[name])
             out.append({"metric": "slope", "variant": variant, "unit": "ms/bit"} | slope)
             own = {"estimate": wald["z"], "z": wald["z"], "p": wald["p"], "null_model": "Wald"}
             out.append({"metric": "wald", "variant": variant, "unit": "z"} | own)
         test = linear.likelihood_ratio(small, full)
         out.append({"metric": "likelihood_ratio", "variant": full.kind, "unit": "chi2"} | test)
-        sums = resampling.unit_sums(np.stack([gain, np.ones_like(gain)], 1), self.unit)
-        low, high = resampling.jackknife(sums, resampling.ratio)
+        without = [linear.totals_without(self.y, self.matrix(c), self.fold, self.unit)
+                   for c in (self.baseline | columns, self.baseline)]  # fmt: skip
+        left = len(self.unit) - np.bincount(self.unit)
+        low, high = resampling.jackknifed_root(gain.mean(), (without[0] - without[1]) / left)
         out.append({"metric": "delta_log_likelihood", "variant": "cross-validated", "unit": "nats/word",
                     "estimate": gain.mean(), "ci_low": low, "ci_high": high, "null_model": "circular_shift"}
                    | against(float(gain.mean()), self.moved(columns)))  # fmt: skip

@@ -11,7 +11,7 @@ from emcog.errors import DataError
 from emcog.options import check_number
 from emcog.stats import recall
 from emcog.stats.nulls import against
-from emcog.stats.resampling import jackknife, ratio, unit_sums
+from emcog.stats.resampling import jackknife_variance, jackknifed, proportion_interval, unit_sums
 from emcog.stats.rows import tidy
 
 TRIAL_COLUMNS = ("subject", "trial", "order", "item", "n_items")
@@ -82,7 +82,8 @@ def recall_curves(
         temporal_clustering : mean percentile rank of the distance taken; 0.5 is chance, 1 always the nearest.
         serial_position : share of trials that recalled the item (variant "item 0").
     Values are means over subjects of each subject's own. For all but serial_position the null model puts each trial's
-    items in random order. n counts trials; intervals are over units, by jackknife and Student's t.
+    items in random order. n counts trials; intervals are over units, by jackknife and Student's t;
+    of probabilities and proportions Wilson's, with the number of trials that has the jackknife's variance.
 
     Source: Kahana (1996); Sederberg et al. (2010).
     """
@@ -184,13 +185,20 @@ class _Trials:
         """95% interval of `mean` over units, each with all its trials, within what the measure can be."""
         n_units, n_subjects = self.unit.max() + 1, self.subject.max() + 1
         if n_subjects == 1:
-            low, high = jackknife(unit_sums(measure.counted, self.unit), measure.value)
+            sums = unit_sums(measure.counted, self.unit)
+            values, without = measure.value(sums), measure.value(sums.sum(0) - sums)
         elif n_units == n_subjects:
             values = measure.value(unit_sums(measure.counted, self.subject))
             values = values[~np.isnan(values)]
-            low, high = jackknife(np.stack([values, np.ones_like(values)], axis=1), ratio)
+            without = (values.sum() - values) / max(len(values) - 1, 1)
         else:
             return np.nan, np.nan
+        if len(values) < 2:
+            return np.nan, np.nan
+        mean = self.mean(measure)
+        if measure.unit in ("probability", "proportion"):  # rare events: the middle of what is likely lies above them
+            return proportion_interval(mean, jackknife_variance(without), len(values) - 1, measure.counted[:, 1].sum())
+        low, high = jackknifed(mean, without)
         least = -1.0 if measure.metric == "forward_asymmetry" else 0.0
         return max(low, least), min(high, 1.0)
 

@@ -98,10 +98,10 @@ def regress(
         if name in design.base:
             continue
         column, lag = name.rsplit("_", 1)
-        wald, error = test.wald(name), errors[name]
+        wald = test.wald(name)
         place = {"method": column, "variant": f"lag {lag}"}
         moved = model.shift(name, n_null)
-        limits = t_interval(wald["estimate"], error, model.stretches.max() + 1)
+        limits = t_interval(wald["estimate"], *errors[name])
         slope = {"estimate": wald["estimate"], "ci_low": limits["ci_low"], "ci_high": limits["ci_high"]}
         rows.append(common | place | slope | {"metric": "slope", "unit": f"{unit}/unit", "null_model": "circular_shift",
                                               "p": moved["p"], "z": moved["z"], "n_null": moved["n_null"],
@@ -130,8 +130,8 @@ class _Model:
         """Number of the stretch of words that each row lies in, that of all observers of these words. (n,)."""
         return resampling.blocks(self.design.word_story, SIZE)[self.design.word]
 
-    def errors(self, fit: linear.Fit) -> dict[str, float]:
-        """Standard error of each coefficient of the full model over stretches of words, by name."""
+    def errors(self, fit: linear.Fit) -> dict[str, tuple[float, float]]:
+        """Standard error and degrees of freedom of each coefficient of the full model over stretches, by name."""
         d = self.design
         if self.kind == "linear":
             return linear.stretch_errors(fit, d.y, d.full, self.group, self.stretches)
@@ -139,8 +139,9 @@ class _Model:
         scale = np.array([column.std() or 1.0 for column in d.full.values()])
         expected = glm.fit(X, d.y, d.size, self.family).expected if fit.expected is None else fit.expected
         weights = d.size * (expected if self.family == "poisson" else expected * (1 - expected))
-        every = jackknife_errors(X, d.y - d.size * expected, weights, self.stretches)
-        return dict(zip(d.full, (every[1:] / scale).tolist(), strict=True))
+        found = jackknife_errors(X, d.y - d.size * expected, weights, self.stretches)
+        pairs = zip((found.errors[1:] / scale).tolist(), found.freedom[1:].tolist(), strict=True)
+        return dict(zip(d.full, pairs, strict=True))
 
     @property
     def group(self) -> np.ndarray:
@@ -233,11 +234,14 @@ class _Model:
         fold = (np.argsort(order) % self.folds)[unit]
         if self.kind == "linear":
             each = [linear.held_out(d.y, d.matrix(c), fold) for c in (d.full, d.base)]
+            without = [linear.totals_without(d.y, d.matrix(c), fold, unit) for c in (d.full, d.base)]
         else:
             each = [glm.held_out(d.matrix(c), d.y, d.size, fold, self.family) for c in (d.full, d.base)]
+            without = [glm.totals_without(d.matrix(c), d.y, d.size, fold, unit, self.family) for c in (d.full, d.base)]
         gained = each[0] - each[1]
-        sums = resampling.unit_sums(np.stack([gained, np.ones_like(gained)], 1), unit)
-        low, high = resampling.jackknife(sums, resampling.ratio)
+        low, high = resampling.jackknifed_root(
+            gained.mean(), (without[0] - without[1]) / (len(unit) - np.bincount(unit))
+        )
         return {"metric": "delta_log_likelihood", "variant": "cross-validated", "unit": "nats/row",
                 "estimate": gained.mean(), "ci_low": low, "ci_high": high}  # fmt: skip
 

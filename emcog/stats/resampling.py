@@ -65,17 +65,69 @@ def jackknife(sums: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]) -
 
     Source: Tukey (1958).
     """
-    from scipy.stats import t
-
-    n = len(sums)
-    if n < 2:
+    if len(sums) < 2:
         return np.nan, np.nan
     whole = sums.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        value, without = float(statistic(whole)), statistic(whole - sums)
-    error = np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2))
-    reach = t.ppf(0.5 + LEVEL / 2, n - 1) * error
+        return jackknifed(float(statistic(whole)), statistic(whole - sums))
+
+
+def jackknifed(value: float, without: np.ndarray) -> tuple[float, float]:
+    """95% interval of a value from what it would be without each unit. without : (n_units,). (low, high)."""
+    from scipy.stats import t
+
+    n = len(without)
+    if n < 2:
+        return np.nan, np.nan
+    reach = t.ppf(0.5 + LEVEL / 2, n - 1) * np.sqrt(jackknife_variance(without))
     return float(value - reach), float(value + reach)
+
+
+def jackknifed_root(value: float, without: np.ndarray) -> tuple[float, float]:
+    """The same on the scale of the signed root, for differences of log-likelihood.
+
+    A gain grows with the square of an effect, so that its error grows with itself; that of its root does not.
+
+    Source: Barndorff-Nielsen (1986) on the signed root of a likelihood ratio.
+    """
+    low, high = jackknifed(float(_root(np.asarray(value))), _root(without))
+    return low * abs(low), high * abs(high)
+
+
+def _root(values: np.ndarray) -> np.ndarray:
+    return np.sign(values) * np.sqrt(np.abs(values))
+
+
+def proportion_interval(share: float, variance: float, df: float, trials: float) -> tuple[float, float]:
+    """95% interval of a proportion whose trials are not independent: Wilson's with the number that would be as exact.
+
+    Parameters
+    ----------
+    share : the proportion. variance : of it, over units. df : of that variance (units - 1).
+    trials : how many there were; fewer count where they are alike within units, never more.
+
+    Returns
+    -------
+    (low, high), inside 0 to 1 and not of length 0 where the share is 0 or 1; NaN without units or trials.
+
+    Source: Wilson (1927); the effective number, corrected for the variance's degrees of freedom, is Korn & Graubard's
+    (1998). Franco, Little, Louis & Slud (2019) compare such intervals.
+    """
+    from scipy.stats import norm, t
+
+    if not (df > 0 and trials > 0):
+        return np.nan, np.nan
+    z, wide = norm.ppf(0.5 + LEVEL / 2), t.ppf(0.5 + LEVEL / 2, df)
+    own = share * (1 - share)
+    n = min(trials, own / variance * (z / wide) ** 2) if variance > 0 and own > 0 else trials
+    middle, reach = share + z**2 / (2 * n), z * np.sqrt(own / n + z**2 / (4 * n**2))
+    return float((middle - reach) / (1 + z**2 / n)), float((middle + reach) / (1 + z**2 / n))
+
+
+def jackknife_variance(without: np.ndarray) -> float:
+    """Variance of a value from what it would be without each unit. without : (n_units,), two or more."""
+    n = len(without)
+    return float((n - 1) / n * np.sum((without - without.mean()) ** 2))
 
 
 def ratio(sums: np.ndarray) -> np.ndarray:

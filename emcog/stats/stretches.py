@@ -1,21 +1,32 @@
 """The error of a coefficient where neighbouring words are alike: what it would be without each stretch of the story."""
 
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from emcog.stats.glm import SINGULAR
+from emcog.stats.glm import SINGULAR, rows_of
 
 SIZE = 50
 """Words of a stretch: residuals and signals so far apart are as good as independent."""
 
 
-def jackknife_errors(X: np.ndarray, residual: np.ndarray, weight: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """Standard errors (k,) of a regression's coefficients over stretches, and the degrees of freedom (k,) of each."""
+
+    errors: np.ndarray
+    freedom: np.ndarray
+
+
+def jackknife_errors(X: np.ndarray, residual: np.ndarray, weight: np.ndarray, stretch: np.ndarray) -> Errors:
     """Standard errors of a regression's coefficients, a stretch of words left out in turn.
 
     Each fit without a stretch is one Newton step from the whole fit, which for a linear model is exact. No model of
     what lies within a stretch is needed: rows of it may be alike, and so may observers of the same words.
+
+    The degrees of freedom are those of the chi-square that has the mean and variance of the squared error where the
+    model's own variances hold (Satterthwaite's): fewer than stretches - 1 where some stretches say more than others.
 
     Parameters
     ----------
@@ -26,36 +37,54 @@ def jackknife_errors(X: np.ndarray, residual: np.ndarray, weight: np.ndarray, st
 
     Returns
     -------
-    float64 (k,); NaN with fewer than two stretches.
+    Errors; NaN with fewer than two stretches.
 
-    Source: delete-a-group jackknife, Tukey (1958); as a sandwich it is CR3 (Bell & McCaffrey, 2002).
+    Source: delete-a-group jackknife, Tukey (1958); as a sandwich it is CR3 (Bell & McCaffrey, 2002, whose degrees of
+    freedom these are; for the jackknife Hansen, 2022).
     """
-    order = np.argsort(stretch, kind="stable")
-    edges = np.flatnonzero(np.diff(stretch[order], prepend=-1, append=stretch.max() + 1))
-    parts = [order[a:b] for a, b in pairwise(edges)]
+    parts = rows_of(stretch)
     if len(parts) < 2:
-        return np.full(X.shape[1], np.nan)
+        return Errors(*np.full((2, X.shape[1]), np.nan))
     information = np.array([(X[part] * weight[part, None]).T @ X[part] for part in parts])
     score = np.array([residual[part] @ X[part] for part in parts])
-    rest = information.sum(0) - information
     # In units of each column's own information: a control that foretells the outcome wholly (every boundary follows a
     # sentence's end) leaves a direction without any, in which nothing can be said and by which nothing may be moved.
     unit = np.sqrt(np.maximum(np.diagonal(information.sum(0)), np.finfo(float).tiny))
-    inverse = np.linalg.pinv(rest / np.outer(unit, unit), rcond=SINGULAR, hermitian=True)
+    information = information / np.outer(unit, unit)
+    whole = information.sum(0)
+    inverse = np.linalg.pinv(whole - information, rcond=SINGULAR, hermitian=True)
     moved = -np.einsum("gij,gj->gi", inverse, score / unit) / unit
-    return np.sqrt((len(parts) - 1) / len(parts) * ((moved - moved.mean(0)) ** 2).sum(0))
+    errors = np.sqrt((len(parts) - 1) / len(parts) * ((moved - moved.mean(0)) ** 2).sum(0))
+    return Errors(errors, _freedom(information, inverse, np.linalg.pinv(whole, rcond=SINGULAR, hermitian=True)))
 
 
-def t_interval(estimate: float, error: float, n_stretches: int) -> dict[str, Any]:
+def _freedom(information: np.ndarray, without: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+    """Satterthwaite's degrees of freedom of each coefficient's squared error.
+
+    Without stretch g a coefficient moves by -a_g' s_g, a_g a row of (sum of the other stretches' information)^-1 and
+    s_g the stretch's score of residuals, whose covariance with s_h is I_g - I_g A I_g where g = h and -I_g A I_h
+    elsewhere, A the inverse of the whole information.
+    """
+    out = np.empty(len(inverse))
+    for j in range(len(out)):
+        reach = np.einsum("gi,gij->gj", without[:, j], information)  # a_g' I_g
+        spread = np.diag(np.einsum("gi,gi->g", reach, without[:, j])) - reach @ inverse @ reach.T
+        spread = spread - spread.mean(0)  # the squared error is about the mean
+        spread = spread - spread.mean(1, keepdims=True)
+        total = np.trace(spread)
+        out[j] = total**2 / np.sum(spread**2) if total > 0 else np.nan
+    return out
+
+
+def t_interval(estimate: float, error: float, df: float) -> dict[str, Any]:
     """Interval and test of a coefficient with its jackknife error: columns ci_low, ci_high, z, p and null_model.
 
-    Student's t with (stretches - 1) degrees of freedom; z is the estimate over its error.
+    Student's t with `df` degrees of freedom; z is the estimate over its error.
     """
     from scipy.stats import t
 
-    df = n_stretches - 1
-    if df < 1 or not error > 0:
-        return {"ci_low": np.nan, "ci_high": np.nan, "z": np.nan, "p": np.nan, "null_model": f"t({df}), stretches"}
+    if not (df > 0 and error > 0):
+        return {"ci_low": np.nan, "ci_high": np.nan, "z": np.nan, "p": np.nan, "null_model": "t, stretches"}
     reach, ratio = t.ppf(0.975, df) * error, estimate / error
     return {"ci_low": estimate - reach, "ci_high": estimate + reach, "z": ratio, "p": 2 * t.sf(abs(ratio), df),
-            "null_model": f"t({df}), stretches"}  # fmt: skip
+            "null_model": "t, stretches"}  # fmt: skip

@@ -49,7 +49,7 @@ def test_a_wandering_series_is_stationary_and_slow(simulations):
     assert lagged == pytest.approx(np.exp(-1), abs=0.08)
 
 
-@pytest.mark.parametrize("part", ["agreement", "peri", "coverage", "recall", "cohesion", "regression"])
+@pytest.mark.parametrize("part", ["agreement", "peri", "coverage", "recall", "cohesion", "regression", "effects"])
 def test_a_part_gives_rates(calibration, simulations, part):
     table = calibration.run(part, seed=0, runs=2, n_null=19)
     assert {"test", "kind", "metric", "variant", "null_model", "rate", "se", "n_runs", "n_null", "seed"} == set(table)
@@ -64,7 +64,7 @@ def test_failing_names_what_fails(calibration):
             ("agreement", "clustered", "wasserstein", "units", "circular_shift", 0.05),
             ("agreement", "regular", "f1", "v", "circular_shift", 0.07),
             ("agreement", "regular", "matched", "v", "shuffled_lengths", 0.08),  # its own null model
-            ("reading", "reading_times", "slope", "lag 0", "t(11), stretches", 0.09),
+            ("reading", "reading_times", "slope", "lag 0", "t, stretches", 0.09),
             ("reading", "reading_times", "wald", "lag 0", "Wald", 0.2),
             ("agreement", "regular", "boundary_density", "v", "circular_shift", 0.02),
             ("coverage", "agreement", "f1", "v", "interval", 0.9),

@@ -169,20 +169,34 @@ def test_wasserstein_is_scipys(pair, data):
     assert MEASURES["count_ratio"].score(ours, crowd) == len(ours) / len(theirs)
 
 
-def test_what_is_tested_of_wasserstein_is_free_of_how_uneven_either_is():
-    measure, settings = MEASURES["wasserstein"], AgreementSettings()
+@settings(max_examples=40)
+@given(pairs())
+def test_what_is_tested_of_wasserstein_is_the_distance_around_the_circle(pair):
+    """On a circle of the units but the first it is the least W1 over all places to cut, here by scipy."""
+    n, ours, theirs = pair
+    measure, places = MEASURES["wasserstein"], n - 1
+    found = [measure.tested_many(Partitions.of([ours], n), listed(theirs, n), AgreementSettings(), variant)[0]
+             for variant in ("units", "share")]  # fmt: skip
+    if not ours:
+        assert np.isnan(found).all()
+        return
 
-    def tested(ours, theirs, n, at=None, variant="units"):
-        return measure.tested_many(Partitions.of([ours], n), listed(theirs, n, at=at), settings, variant)[0]
+    def least(a, b):
+        # Moving both sides together changes what the cut of the line cuts; mass may go round either way, so the
+        # cumulative distributions are compared about every value that their difference takes.
+        apart = [np.mean(np.array(a) <= i) - np.mean(np.array(b) <= i) for i in range(1, places + 1)]
+        return min(sum(abs(value - about) for value in apart) for about in apart)
 
-    # On 5 units an even spread is at 1, 2, 3 and 4, from which one boundary at 1 lies 1.5, one at 4 as far.
-    assert tested([1], [4], 5) == pytest.approx(3 / (1.5 + 1.5))  # opposite
-    assert tested([1], [1], 5) == 0
-    assert tested([2], [4], 5) == pytest.approx(2 / (1.0 + 1.5))
-    at = [0, 1, 2, 4, 9]  # an even spread has a quarter at 1, 2, 4 and 9 s
-    assert tested([1], [4], 5, at, "s") == pytest.approx(8 / ((1 + 3 + 8) / 4 + (8 + 7 + 5) / 4))
-    assert tested([1], [4], 5, at, "share") == tested([1], [4], 5, at, "s")
-    assert np.isnan(tested([], [4], 5))
+    assert found == pytest.approx([least(ours, theirs)] * 2)
+    assert found[0] <= wasserstein_distance(ours, theirs) + 1e-9
+    moved = [[(b - 1 + 3) % places + 1 for b in one] for one in (ours, theirs)]
+    assert least(*moved) == pytest.approx(found[0])  # wherever the circle is cut
+
+
+def test_around_the_circle_the_last_unit_is_near_the_first():
+    measure = MEASURES["wasserstein"]
+    found = measure.tested_many(Partitions.of([[1], [5], [9]], 10), listed([9], 10), AgreementSettings(), "units")
+    assert found.tolist() == [1, 4, 0]  # 9 places: from 1 to 9 it is one step
 
 
 # --- observers -------------------------------------------------------------------------------------------------------

@@ -2,12 +2,11 @@ import sys
 
 import numpy as np
 import pytest
-from scipy.stats import t, ttest_1samp
 
 from emcog.errors import DataError, OptionError
 from emcog.graph import conductance, modularity, similarity
-from emcog.graph.scores import score
 from emcog.stats import Keys, cohesion, draws
+from emcog.stats.nulls import two_sided_p
 
 STARTS = np.array([0, 20, 45, 60, 90])
 
@@ -55,18 +54,17 @@ def test_a_row_is_the_graphs_score_less_the_nulls(found):
         assert (row.n, row.n_null, row.story, row.model) == (5, 199, "s", "m")
 
 
-def test_the_interval_is_over_events(found):
-    """Student's for conductance, a mean over events; for modularity, a sum, that of its ratio to their length."""
-    graph = similarity(planted()[1])
-    each = conductance(graph, STARTS, per_event=True)
-    row = pick(found, "people", "conductance", "layer 1")
-    low, high = ttest_1samp(each, 0).confidence_interval(0.95)
-    assert (row.ci_low, row.ci_high) == pytest.approx((low - row.null_mean, high - row.null_mean))
-    each, length = score(graph, STARTS, "modularity", per_event=True).value, np.diff(np.append(STARTS, 110)) / 110
-    without = [(each.sum() - e) / (1 - share) for e, share in zip(each, length, strict=True)]
-    error = np.sqrt(4 / 5 * np.sum((np.array(without) - np.mean(without)) ** 2))
-    row = pick(found, "people", "modularity", "layer 1")
-    assert row.ci_high - row.ci_low == pytest.approx(2 * t.ppf(0.975, 4) * error)
+def test_the_interval_is_the_test_turned_round():
+    """What is taken off the score may lie inside where the test would not find the rest, by the table's own p."""
+    keys, elsewhere = planted(), np.array([7, 33, 52, 77])
+    row = cohesion(keys, {"x": elsewhere}, metrics=["conductance"], n_null=199, per_head=False).iloc[-1]
+    graph = similarity(keys)
+    null = conductance(graph, np.pad(draws(elsewhere, 110, n_null=199), ((0, 0), (1, 0))))
+    observed = row.estimate + row.null_mean
+    for edge, inside in ((row.ci_low, 1), (row.ci_high, -1)):
+        assert two_sided_p(observed - (edge + inside * 1e-9), null) > 0.05
+        assert two_sided_p(observed - (edge - inside * 1e-3), null) <= 0.05
+    assert row.ci_low < row.estimate < row.ci_high
 
 
 def test_keys_are_collected_chunk_by_chunk_and_layer_by_layer():

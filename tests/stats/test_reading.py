@@ -10,7 +10,9 @@ from scipy.stats import t
 
 from emcog.errors import DataError
 from emcog.stats import reading_times
-from emcog.stats.linear import Folded, held_out, likelihood_ratio, mixed, stretch_errors
+from emcog.stats.linear import Folded, held_out, likelihood_ratio, mixed, stretch_errors, totals_without
+
+from .by_hand import freedom
 
 WORDS = Path(__file__).parents[3] / "shared" / "human" / "natural_stories" / "words.csv"
 
@@ -75,13 +77,15 @@ def test_one_story_is_ordinary_least_squares_by_hand():
         row = pick(found, "slope", variant=f"lag {lag}")
         assert row.estimate == pytest.approx(full.params[f"surprisal{lag}"])
         wald = pick(found, "wald", variant=f"lag {lag}")
-        assert (wald.z, row.null_model) == (pytest.approx(full.tvalues[f"surprisal{lag}"]), "t(5), stretches")
+        assert (wald.z, row.null_model) == (pytest.approx(full.tvalues[f"surprisal{lag}"]), "t, stretches")
         without = [sm.OLS(y[k], sm.add_constant(X[k])).fit().params[f"surprisal{lag}"]
                    for k in (np.arange(len(y)) // 50 != g for g in range(6))]  # fmt: skip
         error = np.sqrt(5 / 6 * np.sum((np.array(without) - np.mean(without)) ** 2))
         assert row.z == pytest.approx(row.estimate / error)
-        assert row.ci_high - row.ci_low == pytest.approx(2 * t.ppf(0.975, 5) * error)
-        assert row.p == pytest.approx(2 * t.sf(abs(row.z), 5))
+        df = freedom(sm.add_constant(X).to_numpy(), np.arange(len(y)) // 50, 1 + list(X).index(f"surprisal{lag}"))
+        assert 2 < df < 5  # of six stretches, which differ
+        assert row.ci_high - row.ci_low == pytest.approx(2 * t.ppf(0.975, df) * error)
+        assert row.p == pytest.approx(2 * t.sf(abs(row.z), df))
     test = pick(found, "likelihood_ratio")
     statistic, p, _ = full.compare_lr_test(small)
     assert (test.estimate, test.p) == (pytest.approx(statistic), pytest.approx(p))
@@ -120,7 +124,8 @@ def test_errors_over_stretches_take_the_random_intercept_out():
     np.testing.assert_allclose(params[0][["x", "l"]], fit.coefficients, rtol=1e-4)  # it is the mixed model's own fit
     error = np.sqrt(17 / 18 * ((pd.DataFrame(params[1:]) - np.mean(params[1:], axis=0)) ** 2).sum())
     found = stretch_errors(fit, y, columns, story, stretch)
-    assert found == {name: pytest.approx(error[name]) for name in columns}
+    assert {name: pair[0] for name, pair in found.items()} == {name: pytest.approx(error[name]) for name in columns}
+    assert all(12 < pair[1] < 17 for pair in found.values())
 
 
 def test_held_out_density_by_hand_and_from_cross_products():
@@ -138,6 +143,17 @@ def test_held_out_density_by_hand_and_from_cross_products():
     np.testing.assert_allclose(held_out(y, X, fold), expected)
     assert Folded(y, X[:, :2], fold).total(X[:, 2:]) == pytest.approx(expected.sum())
     assert Folded(y, X, fold).total() == pytest.approx(expected.sum())
+
+
+def test_a_stretch_left_out_is_neither_scored_nor_fitted_to():
+    rng = np.random.default_rng(1)
+    X = np.column_stack([np.ones(120), rng.normal(size=(120, 2))])
+    y, stretch = 300 + X @ [1.0, 2.0, -1.0] + rng.normal(size=120), np.arange(120) // 10
+    fold = np.tile([0, 1, 2], 4)[stretch]
+    found = totals_without(y, X, fold, stretch)
+    for g in range(12):
+        left = stretch != g
+        assert found[g] == pytest.approx(held_out(y[left], X[left], fold[left]).sum())
 
 
 def test_all_models_see_the_same_words():

@@ -10,6 +10,8 @@ from emcog.errors import DataError, OptionError
 from emcog.stats import glm, regress
 from emcog.stats.shifts import shift_test
 
+from .by_hand import freedom
+
 N, PEOPLE = 400, 8
 
 
@@ -50,7 +52,12 @@ def test_logistic_is_gee_by_hand():
     place = np.arange(len(table)) % N // 50  # stretches of words, left out with all observers of them
     without = [sm.Logit(table.boundary[place != g], X[place != g]).fit(disp=False).params.iloc[-1] for g in range(8)]
     error = np.sqrt(7 / 8 * np.sum((np.array(without) - np.mean(without)) ** 2))
-    assert row.ci_high - row.ci_low == pytest.approx(2 * t.ppf(0.975, 7) * error, rel=0.03)  # one step is not all of it
+    chance = np.asarray(hand.fittedvalues)
+    df = freedom(X * np.sqrt(chance * (1 - chance))[:, None], place, 2)
+    assert 4 < df < 7
+    assert row.ci_high - row.ci_low == pytest.approx(
+        2 * t.ppf(0.975, df) * error, rel=0.03
+    )  # one step is not all of it
     assert row.ci_high + row.ci_low == pytest.approx(2 * row.estimate)
     wald = pick(found, "wald")
     assert (wald.estimate, wald.p) == (pytest.approx(hand.tvalues.iloc[-1]), pytest.approx(hand.pvalues.iloc[-1]))
@@ -159,6 +166,21 @@ def test_our_glm_is_statsmodels(family):
     b = glm.fit(X[kept], y[kept], size[kept], family).coefficients
     mean = 1 / (1 + np.exp(-X[~kept] @ b)) if family == "logistic" else np.exp(X[~kept] @ b)
     np.testing.assert_allclose(out[~kept], glm.log_likelihood(y[~kept], size[~kept], mean, family))
+
+
+@pytest.mark.parametrize("family", glm.FAMILIES)
+def test_a_stretch_left_out_is_neither_scored_nor_fitted_to(family):
+    """One Newton step and an expansion to second order against fits without the stretch."""
+    rng = np.random.default_rng(3)
+    n = 1200
+    X, size, stretch = np.column_stack([np.ones(n), rng.normal(size=n)]), np.full(n, 5.0), np.arange(n) // 50
+    chance = 1 / (1 + np.exp(1 - X[:, 1]))
+    y = (rng.binomial(5, chance) if family == "logistic" else rng.poisson(5 * chance)).astype(float)
+    fold = np.tile([0, 1, 2, 3], 6)[stretch]
+    found = glm.totals_without(X, y, size, fold, stretch, family)
+    kept = [stretch != g for g in range(24)]
+    loop = np.array([glm.held_out(X[k], y[k], size[k], fold[k], family).sum() for k in kept])
+    assert np.abs(found - loop).max() < 0.02 * loop.std()
 
 
 @pytest.mark.parametrize(

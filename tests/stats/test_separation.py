@@ -38,10 +38,10 @@ def test_errors_over_stretches_are_those_among_the_rows_that_can_be(data):
     X = np.column_stack([np.ones(len(y)), ends, x])
     found = glm.fit(X, y, np.ones(len(y)), "logistic")
     stretch = np.arange(len(y)) // 50
-    ours = jackknife_errors(X, y - found.expected, found.weights, stretch)[2]
+    ours = jackknife_errors(X, y - found.expected, found.weights, stretch).errors[2]
     left = np.unique(stretch[ends], return_inverse=True)[1]
     theirs = jackknife_errors(
         np.column_stack([np.ones(ends.sum()), x[ends]]), (y - found.expected)[ends], found.weights[ends], left
-    )[1]
+    ).errors[1]
     assert ours == pytest.approx(theirs, rel=1e-2)
     assert 0 < ours < 1

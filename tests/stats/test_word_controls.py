@@ -4,7 +4,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from emcog.stats.resampling import blocks, bootstrap, correlation, correlation_sums, jackknife, ratio, unit_sums
+from emcog.stats.resampling import (
+    blocks,
+    bootstrap,
+    correlation,
+    correlation_sums,
+    jackknife,
+    jackknifed,
+    jackknifed_root,
+    proportion_interval,
+    ratio,
+    unit_sums,
+)
 from emcog.stats.words import lagged, log_frequency, sentence_end, since_boundary, word_length
 
 RUNS = st.lists(st.tuples(st.sampled_from("ab"), st.booleans()), min_size=1, max_size=30).map(
@@ -92,3 +103,29 @@ def test_the_jackknife_leaves_units_out_in_a_loop():
     low, high = jackknife(unit_sums(correlation_sums(x, y + x), unit), correlation)
     assert (high + low) / 2 == pytest.approx(np.corrcoef(x, y + x)[0, 1])
     assert high - low == pytest.approx(2 * stats.t.ppf(0.975, 5) * error)
+
+
+def test_a_proportions_interval_is_wilsons_where_trials_are_independent():
+    from statsmodels.stats.proportion import proportion_confint
+
+    share, n = 0.3, 40
+    exact = share * (1 - share) / n
+    found = proportion_interval(share, exact, 1e6, n)
+    assert found == pytest.approx(proportion_confint(12, 40, method="wilson"), rel=1e-4)
+    # Trials alike within units count for fewer; trials that happen to differ more than by chance do not count for more.
+    half = proportion_interval(share, 2 * exact, 1e6, n)
+    assert half == pytest.approx(proportion_confint(6, 20, method="wilson"), rel=1e-4)
+    assert proportion_interval(share, exact / 2, 1e6, n) == pytest.approx(found, rel=1e-4)
+    wide = proportion_interval(share, 2 * exact, 5, n)
+    count = 20 * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 5)) ** 2
+    assert wide == pytest.approx(proportion_confint(0.3 * count, count, method="wilson"))
+    low, high = proportion_interval(0.0, 0.0, 11, n)
+    assert low == pytest.approx(0, abs=1e-12) and high == pytest.approx(proportion_confint(0, 40, method="wilson")[1])
+    assert all(np.isnan(proportion_interval(0.5, 0.1, 0, n)))
+
+
+def test_the_root_of_a_gain_has_the_error():
+    value, without = 0.04, np.array([0.03, 0.05, 0.04, 0.0441])
+    low, high = jackknifed(0.2, np.sqrt(without))
+    assert jackknifed_root(value, without) == pytest.approx((low * abs(low), high**2))
+    assert jackknifed_root(-value, -without) == pytest.approx((-(high**2), -low * abs(low)))

@@ -38,9 +38,8 @@ from emcog.stats.agreement.partitions import Partitions
 from emcog.stats.agreement.peakiness import peakiness
 from emcog.stats.agreement.peri_event import PeriEvent, peri_event
 from emcog.stats.agreement.positions import (
+    around,
     count_ratio,
-    uneven_seconds,
-    uneven_units,
     wasserstein_seconds,
     wasserstein_share,
     wasserstein_units,
@@ -86,7 +85,7 @@ MEASURES: dict[str, Measure] = {
             "wasserstein", "W1 between boundary positions as unit masses (after Fountas et al. 2025); 0 is agreement",
             {"units": wasserstein_units, "s": wasserstein_seconds, "share": wasserstein_share},
             {"units": "units", "s": "s", "share": "share of the story"}, higher=False, beside=("count_ratio",),
-            tested={"units": uneven_units, "s": uneven_seconds, "share": uneven_seconds},
+            tested={"units": around, "s": around, "share": around},
         ),
         Measure(
             "count_ratio", "the segmentation's number of boundaries over the people's",

@@ -6,7 +6,6 @@ After Fountas et al. (2025), section 4.2: each segmentation is a distribution wi
 import numpy as np
 
 from emcog.human import Crowd
-from emcog.stats.agreement.matching import divided
 from emcog.stats.agreement.measure import AgreementSettings
 from emcog.stats.agreement.partitions import Partitions
 
@@ -26,19 +25,17 @@ def wasserstein_share(batch: Partitions, crowd: Crowd, settings: AgreementSettin
     return wasserstein_seconds(batch, crowd, settings) / crowd.length
 
 
-def uneven_units(batch: Partitions, crowd: Crowd, settings: AgreementSettings) -> np.ndarray:
-    """W1 over the sum of both sides' W1 from an even spread, 0 (the same) to 1 (opposite): what is tested.
+def around(batch: Partitions, crowd: Crowd, settings: AgreementSettings) -> np.ndarray:
+    """W1 with the story closed to a circle of units, the shorter way round: what is tested, whatever the variant.
 
-    Where boundaries cluster, how far a segmentation lies from an even spread says most about its W1, and changes as it
-    is moved around the story: W1 itself is below or above its shifts too often (analyses/calibration.py). The ratio,
-    which the triangle inequality keeps below 1, does not depend on how uneven either is.
+    Moving a segmentation around the story changes how far it lies from an even spread on the line, and by that most of
+    its W1 where boundaries cluster: W1 itself is below or above its shifts too often (analyses/calibration.py). On the
+    circle a shift changes nothing but the place. The area between the cumulative distributions is taken about its
+    median, which makes it the same wherever the circle is cut.
+
+    Source: Rabin, Delon & Gousseau (2011), Transportation distances on the circle.
     """
-    return _uneven(batch, crowd, np.arange(crowd.n_units, dtype=np.float64))
-
-
-def uneven_seconds(batch: Partitions, crowd: Crowd, settings: AgreementSettings) -> np.ndarray:
-    """The same in seconds."""
-    return batch.once(crowd, "uneven", lambda: _uneven(batch, crowd, crowd.at))
+    return batch.once(crowd, "around", lambda: _around(batch, crowd))
 
 
 def count_ratio(batch: Partitions, crowd: Crowd, settings: AgreementSettings) -> np.ndarray:
@@ -47,23 +44,20 @@ def count_ratio(batch: Partitions, crowd: Crowd, settings: AgreementSettings) ->
 
 
 def _w1(batch: Partitions, crowd: Crowd, at: np.ndarray) -> np.ndarray:
-    return _area(batch, np.cumsum(crowd.consensus)[:-1] / len(crowd.starts), at)
+    apart = _apart(batch, crowd)
+    return np.where(batch.counts > 0, np.abs(apart, out=apart) @ np.diff(at), np.nan)
 
 
-def _uneven(batch: Partitions, crowd: Crowd, at: np.ndarray) -> np.ndarray:
-    theirs, even = np.cumsum(crowd.consensus)[:-1] / len(crowd.starts), _even(crowd.n_units)
-    both = _area(batch, even, at) + np.abs(theirs - even) @ np.diff(at)
-    return divided(_area(batch, theirs, at), both)
+def _around(batch: Partitions, crowd: Crowd) -> np.ndarray:
+    apart = _apart(batch, crowd)
+    if apart.shape[1] == 0:
+        return np.full(len(batch), np.nan)
+    apart -= np.median(apart, axis=1, keepdims=True)
+    return np.where(batch.counts > 0, np.abs(apart, out=apart).sum(axis=1), np.nan)
 
 
-def _even(n_units: int) -> np.ndarray:
-    """Share of the boundaries up to each unit but the last, if every unit but the first had one."""
-    return np.arange(n_units - 1) / max(n_units - 1, 1)
-
-
-def _area(batch: Partitions, other: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Area between each partition's cumulative distribution and another's, which is W1 on a line."""
+def _apart(batch: Partitions, crowd: Crowd) -> np.ndarray:
+    """Each partition's cumulative distribution less the crowd's, between neighbouring units. (n, n_units - 1)."""
     share = batch.cumulative[:, 1:-1] / np.maximum(batch.counts, 1)[:, None]
-    share -= other
-    np.abs(share, out=share)
-    return np.where(batch.counts > 0, share @ np.diff(at), np.nan)
+    share -= np.cumsum(crowd.consensus)[:-1] / len(crowd.starts)
+    return share
