@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+import emcog
 from emcog.errors import ModelError, StorageError
 from emcog.files import write_files
 from emcog.lm import LM
@@ -239,7 +240,8 @@ def _write_state(memory: "EpisodicLM", folder: Path, files: dict[str, Any]) -> d
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "versions": {package: metadata.version(package) for package in ("emcog", "torch", "transformers", "numpy")},
+        "versions": {"emcog": emcog.__version__}
+        | {package: metadata.version(package) for package in ("torch", "transformers", "numpy")},
         "model": {"name": lm.name, "weights": lm.weight_hash, "dtype": str(lm.model.dtype)[6:]},
         "config": memory.config.as_dict(),
         "n_tokens": memory.n_tokens,
