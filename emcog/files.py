@@ -53,7 +53,7 @@ def write_files(folder: str | os.PathLike[str], contents: Mapping[str, Content])
             _remove_empty(made)
             raise
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise cannot_write(folder, error) from error
     return [folder / name for name in contents]
 
 
@@ -91,11 +91,12 @@ def write_folder(folder: str | os.PathLike[str], fill: Callable[[Path], None]) -
             _remove_empty(made)
             raise
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise cannot_write(folder, error) from error
     return True
 
 
-def _cannot_write(folder: Path, error: OSError) -> StorageError:
+def cannot_write(folder: Path, error: OSError) -> StorageError:
+    """The error that says why a folder cannot be written to."""
     reason = error.strerror or str(error)
     return StorageError(f"cannot write to {folder}: {reason}; choose another folder or free some space")
 
@@ -104,6 +105,27 @@ def _remove_empty(folders: list[Path]) -> None:
     for p in folders:
         with suppress(OSError):  # not empty: another process has written there
             p.rmdir()
+
+
+@contextmanager
+def scratch(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """A workplace in a folder that is made if it is missing, and removed again if nothing else came into it.
+
+    Raises
+    ------
+    StorageError : the folder cannot be written to.
+    """
+    folder = Path(folder)
+    made = [p for p in [folder, *folder.parents] if not p.exists()]
+    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with workplace(folder) as place:
+                yield place
+        finally:
+            _remove_empty(made)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
 
 
 @contextmanager

@@ -7,7 +7,14 @@ from emcog.boundaries.proposals import PROPOSALS, Story, propose
 from emcog.boundaries.ranked import by_rank, place_apart, take_ranked
 from emcog.boundaries.refinement import refine
 from emcog.boundaries.threshold import running_scores, threshold, too_few
-from emcog.boundaries.units import nearest, sentence_characters, sentence_tokens, word_tokens
+from emcog.boundaries.units import (
+    nearest,
+    sentence_characters,
+    sentence_tokens,
+    sentence_tokens_in_pieces,
+    word_tokens,
+    word_tokens_in_pieces,
+)
 
 __all__ = [
     "PROPOSALS",
@@ -23,10 +30,12 @@ __all__ = [
     "running_scores",
     "sentence_characters",
     "sentence_tokens",
+    "sentence_tokens_in_pieces",
     "shuffled",
     "split_long",
     "take_ranked",
     "threshold",
     "too_few",
     "word_tokens",
+    "word_tokens_in_pieces",
 ]

@@ -42,16 +42,16 @@ def split_long(
     allowed : increasing token indices where a split may be (first tokens of words, say); where an event has none
         within reach, it is split at any token.
     """
-    usable = np.zeros(n, dtype=bool)
-    usable[slice(None) if allowed is None else allowed] = True
-    signal = np.nan_to_num(signal, nan=-np.inf)
     out = []
     for start, end in zip(starts.tolist(), [*starts[1:].tolist(), n], strict=True):
         out.append(start)
         while end - start > max_event:
             low, high = start + min_event, min(start + max_event, end - min_event)
-            value = np.where(usable[low : high + 1], signal[low : high + 1], np.nan)
-            value = signal[low : high + 1] if np.isnan(value).all() else np.nan_to_num(value, nan=-np.inf)
+            value = np.nan_to_num(signal[low : high + 1], nan=-np.inf)
+            if allowed is not None:
+                reach = np.searchsorted(allowed, [low, high + 1])
+                usable = np.isin(np.arange(low, high + 1), allowed[slice(*reach)])
+                value = np.where(usable, value, -np.inf if usable.any() else value)
             # Among equals the latest, which leaves the fewest splits to come.
             start = high - int(np.argmax(value[::-1]))
             out.append(start)

@@ -55,21 +55,22 @@ def place_apart(starts: np.ndarray, n: int, min_event: int, allowed: np.ndarray)
     ------
     OptionError : there are not that many places.
     """
-    allowed = allowed[(allowed >= min_event) & (allowed <= n - min_event)]
+    allowed = allowed[np.searchsorted(allowed, min_event) : np.searchsorted(allowed, n - min_event, side="right")]
     room = _room(allowed, 0, n, min_event) + 1
     if room < len(starts):
         raise cannot_be_had(len(starts), room, n, min_event)
     # The latest that each may be, so that those after it still have room: found from the right.
-    latest, edge = [], n
-    for _ in starts[1:]:
-        edge = int(allowed[np.searchsorted(allowed, edge - min_event, side="right") - 1])
-        latest.append(edge)
-    placed = [0]
-    for start, last in zip(starts[1:].tolist(), reversed(latest), strict=True):
-        low = np.searchsorted(allowed, placed[-1] + min_event)
-        reach = allowed[low : np.searchsorted(allowed, last, side="right")]
-        placed.append(int(reach[np.argmin(np.abs(reach - start))]))
-    return np.array(placed, dtype=np.int64)
+    latest, edge = np.zeros(len(starts), dtype=np.int64), n
+    for i in range(len(starts) - 1, 0, -1):
+        latest[i] = edge = int(allowed[np.searchsorted(allowed, edge - min_event, side="right") - 1])
+    placed = np.zeros(len(starts), dtype=np.int64)
+    for i in range(1, len(starts)):
+        low, high = np.searchsorted(allowed, [placed[i - 1] + min_event, latest[i] + 1])
+        # The nearest is one of the two around it, as far as they are within reach.
+        after = low + int(np.searchsorted(allowed[low:high], starts[i]))
+        around = allowed[max(low, after - 1) : min(high, after + 1)]
+        placed[i] = around[np.argmin(np.abs(around - starts[i]))]
+    return placed
 
 
 def cannot_be_had(n_events: int, room: int, n: int, min_event: int) -> OptionError:

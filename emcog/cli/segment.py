@@ -118,40 +118,57 @@ def segment(
         "penalty": penalty,
         "match": match,
     }
-    transcript, stem = _prepare(source, reading, settings, out)
+    whole = as_json or plot or match is not None  # which need all events at once
+    transcript, stem = _prepare(source, reading, settings, out, whole)
     from emcog.lm import load_lm
-    from emcog.segmenting import segment as segment_transcript
 
     lm = load_lm(model, device=device, dtype=dtype, trust_remote_code=trust_remote_code)
     heard = out / f"{stem}.listening"  # of a text that takes minutes: what an interruption leaves to go on from
     try:
         with listening(quiet) as progress:
-            segmentation = segment_transcript(transcript, lm, progress=progress, checkpoint=heard, **settings)
+            given = {"progress": progress, "checkpoint": heard, **settings}
+            if transcript is None:
+                from emcog.segmenting.long import segment_long
+
+                del given["match"]
+                written = segment_long(source, lm, out, stem, encoding=encoding, **given)
+            else:
+                from emcog.segmenting import segment as segment_transcript
+
+                segmentation = segment_transcript(transcript, lm, **given)
     except KeyboardInterrupt:
         if heard.is_dir():
             log_line(f"what was heard is kept in {heard}: the same command goes on there")
         raise
-    files = segmentation.save(out, stem, plot=plot)
+    files = written.files if transcript is None else segmentation.save(out, stem, plot=plot)
     shutil.rmtree(heard, ignore_errors=True)
     if as_json:
         show_json(_record(segmentation, files))
+    elif not quiet and transcript is None:
+        _tell(written.n_events, written.n_words, stem, files)
     elif not quiet:
         _show(segmentation, stem, files)
 
 
-def _prepare(source: str, reading: dict[str, Any], settings: dict[str, Any], out: Path) -> tuple["Transcript", str]:
-    """All that can go wrong, before the language model is loaded and anything is written."""
+def _prepare(
+    source: str, reading: dict[str, Any], settings: dict[str, Any], out: Path, whole: bool
+) -> tuple["Transcript | None", str]:
+    """All that can go wrong, before the language model is loaded and anything is written.
+
+    The transcript is None where it is too long to be held, and need not be held (`whole`).
+    """
     from emcog.segmentation import check_destination, file_stem
-    from emcog.transcript import read_transcript
+    from emcog.transcript import is_long, read_transcript
 
     standard_input = source == "-"
-    transcript = read_transcript(source, **reading)
-    stem = "stdin" if standard_input else file_stem(transcript.name)
+    long = not (standard_input or whole) and is_long(source, reading["format"], reading["encoding"])
+    transcript = None if long else read_transcript(source, **reading)
+    stem = "stdin" if standard_input else file_stem(Path(source).stem if transcript is None else transcript.name)
     check_destination(out, stem, source=None if standard_input else source)
     from emcog.segmenting import make_settings  # seconds of imports, so it comes last
 
     checked = {name: value for name, value in settings.items() if name != "match"}
-    if settings["match"] is not None:
+    if settings["match"] is not None and transcript is not None:
         from emcog.segmenting.matching import matched_people
 
         people = matched_people(settings["match"], transcript, settings["n_events"], settings["levels"])
@@ -186,8 +203,14 @@ def _show(segmentation: "Segmentation", stem: str, files: list[Path]) -> None:
     )
     rows = few_enough(list(cells), more=files[0].name)
     show_table(columns, rows, spare=(*coarser[-1:], "surprise", "tokens"))
-    plural = "" if len(events) == 1 else "s"
-    show_line(f"\n{len(events):,} event{plural} in the {n_words:,} words of {stem}. Written:")
+    show_line("")
+    _tell(len(events), n_words, stem, files)
+
+
+def _tell(n_events: int, n_words: int, stem: str, files: list[Path]) -> None:
+    """How much there is, and where."""
+    plural = "" if n_events == 1 else "s"
+    show_line(f"{n_events:,} event{plural} in the {n_words:,} words of {stem}. Written:")
     for path in files:
         show_line(f"  {path}")
 

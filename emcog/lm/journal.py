@@ -55,8 +55,11 @@ class Reducer(Protocol):
     def get_state(self, start: int) -> tuple[Tensors, torch.Tensor]:
         """The values known from token `start` on, and the distribution that is carried."""
 
-    def set_state(self, values: Tensors, carried: torch.Tensor) -> None:
-        """Go on from there."""
+    def put(self, start: int, values: Tensors) -> None:
+        """Take back values from token `start` on."""
+
+    def set_state(self, place: int, carried: torch.Tensor) -> None:
+        """Go on at `place`."""
 
 
 class Journal:
@@ -95,13 +98,12 @@ class Journal:
 
         model = {"weights": lm.weight_hash, "dtype": str(lm.model.dtype), "device": lm.device.type}
         self.identity |= {"model": model, "listen": dict(settings), "torch": torch.__version__}
-        self.identity["ids"] = hashlib.sha256(ids.tobytes()).hexdigest()
+        self.identity["ids"] = hashlib.sha256(np.ascontiguousarray(ids).data).hexdigest()
         self.n_tokens, self.last = len(ids), time.monotonic()
-        found = self._latest() if self._hold() else None
+        found = self._latest(reducer) if self._hold() else None
         if found is None:
             return None
-        state, plain, values = found
-        reducer.set_state(values, state.pop("carried"))
+        state, plain = found
         if self.listener is not None:
             own = {name.removeprefix("listener."): x for name, x in state.items() if name.startswith("listener.")}
             self.listener.set_state({name: x.to(lm.device) for name, x in own.items()}, plain["listener"])
@@ -160,15 +162,15 @@ class Journal:
         self.lock = handle
         return True
 
-    def _latest(self) -> tuple[Tensors, dict[str, Any], Tensors] | None:
-        """The last state that all signals lead up to, with what it says and with these; None if there is none."""
+    def _latest(self, reducer: Reducer) -> tuple[Tensors, dict[str, Any]] | None:
+        """The last state that all signals lead up to, with what it says; these are put back. None if there is none."""
         stops = [int(stop) for stop in _numbers(self.folder, r"state-(\d+)")]
         for stop in sorted(stops, reverse=True):
             unpacked = _unpacked(self.folder / f"state-{stop}.safetensors")
-            values = None if unpacked is None else self._signals(stop)
-            if unpacked is None or values is None or unpacked[1].get("identity") != self._as_kept():
+            if unpacked is None or unpacked[1].get("identity") != self._as_kept() or not self._signals(stop, reducer):
                 continue
-            return *unpacked, values
+            reducer.set_state(stop, unpacked[0].pop("carried"))
+            return unpacked
         for path in self.folder.glob("*.safetensors"):  # of another text or other settings, or damaged
             path.unlink(missing_ok=True)
         return None
@@ -176,17 +178,17 @@ class Journal:
     def _as_kept(self) -> Any:
         return json.loads(json.dumps(self.identity))
 
-    def _signals(self, stop: int) -> Tensors | None:
+    def _signals(self, stop: int, reducer: Reducer) -> bool:
+        """Put back the signals up to `stop`, file by file; False if one is not whole."""
         spans = {int(a): int(b) for a, b in _numbers(self.folder, r"signals-(\d+)-(\d+)") if int(b) <= stop}
-        parts, at = [], 0
+        at = 0
         while at < stop:
-            path = self.folder / f"signals-{at}-{spans.get(at, at)}.safetensors"
-            unpacked = _unpacked(path) if at in spans else None
+            unpacked = _unpacked(self.folder / f"signals-{at}-{spans[at]}.safetensors") if at in spans else None
             if unpacked is None or not spans[at] > at:
-                return None
-            parts.append(unpacked[0])
+                return False
+            reducer.put(at, unpacked[0])
             at = spans[at]
-        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]} if parts else None
+        return stop > 0
 
 
 def _numbers(folder: Path, pattern: str) -> list[Any]:

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import torch
 
+from emcog.columns import Columns
 from emcog.errors import DataError
+from emcog.lm.hearing import Hearing, prepare
 from emcog.lm.journal import Journal
 from emcog.lm.load import LM, load_lm
 from emcog.lm.reading import Chunk, read_in_chunks
@@ -17,6 +19,8 @@ from emcog.options import check_number
 from emcog.signals import SIGNALS, Predictions
 from emcog.transcript import Transcript, as_transcript
 
+OnKeys = Callable[[int, torch.Tensor, dict[str, np.ndarray]], None]
+Progress = Callable[[int, int], None]
 ROWS = 64
 """Distributions reduced at once; a few of them fit a processor's cache even for large vocabularies."""
 
@@ -53,8 +57,8 @@ def listen(
     n_local: int | None = None,
     n_init: int = 4,
     chunk: int | None = None,
-    on_keys: Callable[[int, torch.Tensor, dict[str, np.ndarray]], None] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    on_keys: OnKeys | None = None,
+    progress: Progress | None = None,
     journal: Journal | None = None,
 ) -> Listening:
     """Read a transcript with a causal LM in one pass, and measure every token.
@@ -90,65 +94,43 @@ def listen(
     """
     text = as_transcript(transcript) if isinstance(transcript, str | Path) else transcript
     lm = load_lm(lm)
-    if isinstance(text, Transcript):
-        ids, char_start, char_end = lm.encode(text.text)
-        bos = lm.bos_id
-    else:
-        text, ids, bos = None, check_ids(text, lm), None
-        char_start = char_end = np.full(len(ids), -1)
+    hearing = prepare(text if isinstance(text, Transcript) else check_ids(text, lm), lm, Columns())
+    provenance = hear(hearing, lm, n_local, n_init, chunk, on_keys, progress, journal)
+    return Listening(hearing.tokens(), hearing.words(), provenance)
+
+
+def hear(
+    hearing: Hearing,
+    lm: LM,
+    n_local: int | None = None,
+    n_init: int = 4,
+    chunk: int | None = None,
+    on_keys: OnKeys | None = None,
+    progress: Progress | None = None,
+    journal: Journal | None = None,
+) -> dict[str, Any]:
+    """The pass behind `listen`: fills in the signals, and returns the model and the settings as provenance."""
     n_local = int(check_number("n_local", min(1024, lm.limit) if n_local is None else n_local, low=8, integer=True))
     n_init = int(check_number("n_init", n_init, low=0, integer=True))
     chunk = min(512, max(64, 2**25 // lm.n_vocabulary)) if chunk is None else chunk
     chunk = int(check_number("chunk", chunk, low=1, integer=True))
     settings = {"n_local": n_local, "n_init": n_init, "chunk": chunk}
 
-    reducer = _Reducer(ids, lm.device)
-    place = None if journal is None else journal.resume(lm, ids, settings, reducer)
-    for part in read_in_chunks(lm, ids, bos, n_init, n_local, chunk, on_keys is not None, place):
+    reducer = _Reducer(hearing, lm.device)
+    place = None if journal is None else journal.resume(lm, hearing.ids, settings, reducer)
+    for part in read_in_chunks(lm, hearing.ids, hearing.bos, n_init, n_local, chunk, on_keys is not None, place):
         reducer.add(part)
         if on_keys is not None and part.keys is not None:
             on_keys(part.start, part.keys, reducer.news())
         if journal is not None:
             journal.keep(part.place, reducer)
         if progress is not None:
-            progress(part.start + part.n_tokens, len(ids))
-    signals = reducer.finish()
-
-    word_index = text.word_of_spans(char_start, char_end) if text is not None else np.full(len(ids), -1)
-    spans = zip(char_start, char_end, strict=True)
-    pieces = [text.text[a:b] for a, b in spans] if text is not None else [""] * len(ids)
-    tokens = pd.DataFrame({"token_id": ids, "text": pd.Series(pieces, dtype=str)})
-    tokens["char_start"], tokens["char_end"], tokens["word_index"] = char_start, char_end, word_index
-    for name, values in signals.items():
-        tokens[name] = values
-    words = word_table(text, tokens) if text is not None else pd.DataFrame()
-    provenance = {
+            progress(part.start + part.n_tokens, len(hearing))
+    reducer.finish()
+    return {
         "model": {"name": lm.name, "weights": lm.weight_hash, "dtype": str(lm.model.dtype)[6:]},
         "listen": settings,
     }
-    return Listening(tokens, words, provenance)
-
-
-def word_table(transcript: Transcript, tokens: pd.DataFrame) -> pd.DataFrame:
-    """The transcript's words with n_tokens and each signal, from the table of tokens.
-
-    A word that no token belongs to (it shares one with the word before it) has n_tokens 0 and NaN signals.
-    """
-    words = transcript.words.reset_index(drop=True).copy()
-    owner = tokens["word_index"].to_numpy()
-    n_tokens = np.bincount(owner, minlength=len(words))
-    words["n_tokens"] = n_tokens
-    for name, signal in SIGNALS.items():
-        values = tokens[name].to_numpy()
-        if signal.over_word == "sum":
-            total = np.bincount(owner, weights=values, minlength=len(words))
-            words[name] = np.where(n_tokens > 0, total, np.nan)
-        else:
-            found, first = np.unique(owner, return_index=True)
-            column = np.full(len(words), np.nan)
-            column[found] = values[first]
-            words[name] = column
-    return words
 
 
 def check_ids(given: Any, lm: LM) -> np.ndarray:
@@ -166,11 +148,13 @@ def check_ids(given: Any, lm: LM) -> np.ndarray:
 
 
 class _Reducer:
-    """Turns logits into signals as they come; holds three numbers a token, and one distribution between chunks."""
+    """Turns logits into signals as they come; holds one distribution between chunks."""
 
-    def __init__(self, ids: np.ndarray, device: torch.device):
-        self.ids = torch.from_numpy(ids).to(device)
-        self.values = {name: torch.full((len(ids),), torch.nan, device=device) for name in SIGNALS}
+    def __init__(self, hearing: Hearing, device: torch.device):
+        self.hearing = hearing
+        self.ids = torch.from_numpy(hearing.ids).to(device)
+        # On a CPU these are the hearing's own arrays.
+        self.values = {name: torch.from_numpy(column).to(device) for name, column in hearing.signals.items()}
         self.carried: torch.Tensor | None = None
         self.rows = torch.empty(0, 0, device=device)
         # The token that the first carried or new distribution predicts.
@@ -215,13 +199,18 @@ class _Reducer:
         """The values that are known from token `start` on, and the distribution that is carried."""
         return {name: column[start : self.place] for name, column in self.values.items()}, self.carried
 
-    def set_state(self, values: dict[str, torch.Tensor], carried: torch.Tensor) -> None:
-        """Go on from there: `values` are all that are known, from token 0 on."""
-        self.carried = carried.to(self.ids.device)
+    def put(self, start: int, values: dict[str, torch.Tensor]) -> None:
+        """Take back the values from token `start` on."""
         for name, column in self.values.items():
-            self.place = self.told = len(values[name])
-            column[: self.place] = values[name].to(column.device)
+            column[start : start + len(values[name])] = values[name].to(column.device)
 
-    def finish(self) -> dict[str, np.ndarray]:
-        """All values as float64 arrays."""
-        return {name: column.double().cpu().numpy() for name, column in self.values.items()}
+    def set_state(self, place: int, carried: torch.Tensor) -> None:
+        """Go on where all values before `place` are known."""
+        self.place = self.told = place
+        self.carried = carried.to(self.ids.device)
+
+    def finish(self) -> None:
+        """Bring the values home from the model's device."""
+        for name, column in self.values.items():
+            if column.device.type != "cpu":
+                self.hearing.signals[name][:] = column.cpu().numpy()

@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from emcog.columns import Characters
 from emcog.errors import ModelError, OptionError
 from emcog.excerpts import first_words
+from emcog.lm.encoding import encode_in_pieces
 from emcog.lm.precision import compute_in_float32
 from emcog.options import check_choice
 
@@ -76,7 +78,7 @@ class LM:
             digest.update(sample.float().cpu().numpy().tobytes())
         return digest.hexdigest()
 
-    def encode(self, text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def encode(self, text: Characters) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Token ids of a text and the spans of characters they stand for; no special token is added.
 
         A special token's name in the text ("<|end|>") is text like any other.
@@ -88,23 +90,36 @@ class LM:
             with the token that follows it, and a character that is split over several tokens belongs to the first of
             them (the others' spans are empty).
         """
+        parts = list(self.encode_in_pieces(text))
+        ids, ends = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+        return ids, np.concatenate([[0], ends[:-1]]), ends
+
+    def encode_in_pieces(self, text: Characters) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The same piece by piece, for a text that is not to be held: token_ids and char_end."""
         if self.tokenizer is None:
             raise ModelError(f"{self.name} has no tokenizer: give token ids, or load it with tokenizer=...")
         if not getattr(self.tokenizer, "is_fast", False):
             raise ModelError(
                 f"the tokenizer of {self.name} gives no character offsets: use a model with a fast tokenizer"
             )
+        last = None
+        for ids, ends in encode_in_pieces(self._encode, text):
+            if last is not None:
+                yield last
+            last = (ids, ends) if len(ids) else last
+        if last is None:
+            raise ModelError(f"the tokenizer of {self.name} finds no token in this text")
+        last[1][-1] = len(text)
+        yield last
+
+    def _encode(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         encoded = self.tokenizer(
             text, add_special_tokens=False, return_offsets_mapping=True, verbose=False, return_attention_mask=False,
             split_special_tokens=True,
         )  # fmt: skip
         ids = np.asarray(encoded["input_ids"], dtype=np.int64)
-        if len(ids) == 0:
-            raise ModelError(f"the tokenizer of {self.name} finds no token in this text")
-        ends = np.asarray(encoded["offset_mapping"], dtype=np.int64)[:, 1]
-        ends = np.minimum(np.maximum.accumulate(ends), len(text))
-        ends[-1] = len(text)
-        return ids, np.concatenate([[0], ends[:-1]]), ends
+        ends = np.asarray(encoded["offset_mapping"], dtype=np.int64).reshape(-1, 2)[:, 1]
+        return ids, np.minimum(np.maximum.accumulate(ends), len(text))
 
 
 def load_lm(

@@ -54,6 +54,26 @@ class Chunk:
     keys: torch.Tensor | None = None
 
 
+class _Tokens:
+    """Token ids behind BOS, of which the piece that is read goes to the model's device."""
+
+    def __init__(self, ids: np.ndarray, bos: int | None, device: torch.device):
+        self.ids, self.device = ids, device
+        self.front = np.array([] if bos is None else [bos], dtype=np.int64)
+        self.extra = len(self.front)
+
+    def __len__(self) -> int:
+        return self.extra + len(self.ids)
+
+    def piece(self, start: int, stop: int) -> torch.Tensor:
+        """Those from `start` to `stop` (or to the end), int64 (n,)."""
+        behind = self.ids[max(0, start - self.extra) : max(0, stop - self.extra)]
+        found = torch.from_numpy(np.concatenate([self.front[start:stop], behind]))
+        if self.device.type == "cuda":
+            found = found.pin_memory()
+        return found.to(self.device, non_blocking=True)
+
+
 def read_in_chunks(
     lm: LM, ids: np.ndarray, bos: int | None, n_init: int, n_local: int, chunk: int, with_keys: bool = False,
     place: Place | None = None,
@@ -112,17 +132,14 @@ def _stream(
 ) -> Iterator[Chunk]:  # fmt: skip
     from emcog.lm.window import WindowAttention, WindowCache, window_attention
 
-    given = ids if bos is None else np.concatenate([[bos], ids])
-    extra = len(given) - len(ids)
-    tokens = torch.from_numpy(given)
-    if lm.device.type == "cuda":
-        tokens = tokens.pin_memory()
+    tokens = _Tokens(ids, bos, lm.device)
+    extra = tokens.extra
     cache = None if place is None else place.cache
     if cache is None:
         cache = WindowCache(len(lm.model.get_decoder().layers), n_init, n_local)
     attention = WindowAttention(cache, lm.model, chunk)
     for start in range(cache.seen, len(tokens), chunk):
-        piece = tokens[start : start + chunk].to(lm.device, non_blocking=True)
+        piece = tokens.piece(start, start + chunk)
         # The model is changed only while it computes, not while the caller does: a generator may be left half-way.
         with window_attention(lm.model, attention):
             logits = lm.model(
@@ -147,17 +164,16 @@ def _windows(lm: LM, ids: np.ndarray, bos: int | None, window: int, read: int = 
 
     read : tokens that an earlier reading has given out, up to the end of a window.
     """
-    given = ids if bos is None else np.concatenate([[bos], ids])
-    extra = len(given) - len(ids)
-    tokens = torch.from_numpy(given).to(lm.device)
+    tokens = _Tokens(ids, bos, lm.device)
+    extra = tokens.extra
     half = window // 2
-    if len(given) > window:
+    if len(tokens) > window:
         log.info("%s is read in windows of %d tokens that overlap by %d", lm.name, window, window - half)
     start = done = 0
-    while done < len(given):
-        stop = min(start + window, len(given))
+    while done < len(tokens):
+        stop = min(start + window, len(tokens))
         if stop > read:
-            logits = lm.model(input_ids=tokens[None, start:stop], use_cache=False).logits[0]
+            logits = lm.model(input_ids=tokens.piece(start, stop)[None], use_cache=False).logits[0]
             # `done` tokens were read before; the last of their distributions was already given out.
             first = done + 1 - extra
             yield Chunk(max(0, done - extra), stop - max(done, extra), first, logits[done - start :], Place(stop))

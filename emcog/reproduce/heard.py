@@ -18,7 +18,7 @@ from emcog.errors import DataError, ModelError, OptionError
 from emcog.files import write_files
 from emcog.graph import BandedGraph
 from emcog.lm import LM, listen
-from emcog.lm.listen import word_table
+from emcog.lm.hearing import word_table
 from emcog.segmenting import METHODS
 from emcog.stats import Keys
 from emcog.transcript import Transcript

@@ -6,15 +6,17 @@ import io
 import json
 import os
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from emcog.columns import BLOCK
 from emcog.errors import DataError, OptionError, StorageError
 from emcog.excerpts import first_words
-from emcog.files import write_files
+from emcog.files import Content, sha256_file, write_files
 from emcog.segmentation.tables import EVENT_COLUMNS, Segmentation, event_columns, event_texts
 
 FORMAT, FORMAT_VERSION = "emcog segmentation", 1
@@ -30,19 +32,44 @@ def write_segmentation(
 ) -> list[Path]:
     """Write all files of a segmentation, or none: the work behind `Segmentation.save`."""
     stem = file_stem(segmentation.name) if stem is None else _checked_stem(stem)
-    check_destination(folder, stem)
-    contents = {stem + SUFFIXES["events"]: _events_tsv(segmentation.events)}
-    for kind in ("tokens", "words"):
-        contents[stem + SUFFIXES[kind]] = _parquet(kind, getattr(segmentation, kind))
-    hashes = {kind: _sha256(contents[stem + suffix]) for kind, suffix in SUFFIXES.items()}
+    picture = None
     if plot:
         from emcog.viz import figure_bytes
 
-        contents[stem + PICTURE] = figure_bytes(segmentation.plot(), "png")
-    record = {"format": FORMAT, "format_version": FORMAT_VERSION, "provenance": segmentation.provenance}
-    manifest = json.dumps(record | {"sha256": hashes}, indent=2, ensure_ascii=False)
-    contents[stem + MANIFEST] = (manifest + "\n").encode()
-    return write_files(folder, contents)
+        picture = figure_bytes(segmentation.plot(), "png")
+    tables = {kind: iter([getattr(segmentation, kind)]) for kind in SUFFIXES}
+    return write_tables(folder, stem, tables, segmentation.provenance, picture)
+
+
+def write_tables(
+    folder: str | os.PathLike[str],
+    stem: str,
+    tables: Mapping[str, Iterator[pd.DataFrame]],
+    provenance: dict[str, Any],
+    picture: bytes | None = None,
+) -> list[Path]:
+    """Write the files of a segmentation, all or none, from tables that come in parts.
+
+    tables : events, tokens and words, each in parts of at most `emcog.columns.BLOCK` rows, or whole: the bytes are the
+        same.
+    """
+    check_destination(folder, stem)
+    contents: dict[str, Content] = {
+        stem + SUFFIXES["events"]: lambda path: _write_events(path, tables["events"]),
+        stem + SUFFIXES["tokens"]: lambda path: _write_parquet(path, "tokens", tables["tokens"]),
+        stem + SUFFIXES["words"]: lambda path: _write_parquet(path, "words", tables["words"]),
+    }
+    if picture is not None:
+        contents[stem + PICTURE] = picture
+    record = {"format": FORMAT, "format_version": FORMAT_VERSION, "provenance": provenance}
+
+    def write_manifest(path: Path) -> None:
+        """The record, with the hashes of the files that lie beside it by now."""
+        hashes = {kind: sha256_file(path.with_name(stem + suffix)) for kind, suffix in SUFFIXES.items()}
+        manifest = json.dumps(record | {"sha256": hashes}, indent=2, ensure_ascii=False)
+        path.write_bytes((manifest + "\n").encode())
+
+    return write_files(folder, contents | {stem + MANIFEST: write_manifest})
 
 
 def read_segmentation(folder: str | os.PathLike[str], stem: str | None = None) -> Segmentation:
@@ -105,17 +132,18 @@ def check_destination(folder: str | os.PathLike[str], stem: str, source: str | o
         raise StorageError(f"cannot write to {folder}: {error.strerror or error}; choose another folder") from error
 
 
-def _events_tsv(events: pd.DataFrame) -> bytes:
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter="\t", lineterminator="\n")  # quotes a text that holds a quote, as BIDS allows
-    nested = [c for c in event_columns(events) if c not in EVENT_COLUMNS]
-    writer.writerow([*TSV_COLUMNS, *nested, "text"])
-    onsets, offsets = events["onset_s"].tolist(), events["offset_s"].tolist()
-    durations = [_duration(onset, offset) for onset, offset in zip(onsets, offsets, strict=True)]
-    numbers = [onsets, durations, *[events[c].tolist() for c in [*TSV_COLUMNS[2:], *nested]]]
-    for text, *cells in zip(events["text"].tolist(), *numbers, strict=True):
-        writer.writerow([*map(_cell, cells), " ".join(text.split()) or "n/a"])
-    return out.getvalue().encode()
+def _write_events(path: Path, parts: Iterator[pd.DataFrame]) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, delimiter="\t", lineterminator="\n")  # quotes a text that holds one, as BIDS allows
+        for number, events in enumerate(parts):
+            nested = [c for c in event_columns(events) if c not in EVENT_COLUMNS]
+            if number == 0:
+                writer.writerow([*TSV_COLUMNS, *nested, "text"])
+            onsets, offsets = events["onset_s"].tolist(), events["offset_s"].tolist()
+            durations = [_duration(onset, offset) for onset, offset in zip(onsets, offsets, strict=True)]
+            numbers = [onsets, durations, *[events[c].tolist() for c in [*TSV_COLUMNS[2:], *nested]]]
+            for text, *cells in zip(events["text"].tolist(), *numbers, strict=True):
+                writer.writerow([*map(_cell, cells), " ".join(text.split()) or "n/a"])
 
 
 def _cell(value: float) -> str:
@@ -147,17 +175,22 @@ def _events_from_tsv(content: bytes, tokens: pd.DataFrame) -> pd.DataFrame:
     return events
 
 
-def _parquet(kind: str, frame: pd.DataFrame) -> bytes:
+def _write_parquet(path: Path, kind: str, parts: Iterator[pd.DataFrame]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    out = io.BytesIO()
+    writer = None
     try:
-        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), out)
+        for part in parts:
+            table = pa.Table.from_pandas(part, preserve_index=False)
+            writer = writer or pq.ParquetWriter(path, table.schema)
+            writer.write_table(table, row_group_size=BLOCK)
     except (pa.ArrowException, TypeError, ValueError) as error:
         reason = first_words(str(error), 200)
         raise StorageError(f"the table of {kind} cannot be stored as Parquet: {reason}") from error
-    return out.getvalue()
+    finally:
+        if writer is not None:
+            writer.close()
 
 
 def _from_parquet(content: bytes) -> pd.DataFrame:

@@ -76,6 +76,24 @@ class Transcript:
         return bool(self.words["onset_s"].notna().any())
 
     @property
+    def n_words(self) -> int:
+        """Number of words."""
+        return len(self.words)
+
+    @property
+    def char_start(self) -> np.ndarray:
+        """Where each word starts, int64 (n_words,)."""
+        return self.words["char_start"].to_numpy()
+
+    def times(self) -> tuple[np.ndarray, np.ndarray]:
+        """Onset and offset of each word, seconds, NaN where unknown: float64 arrays (n_words,)."""
+        return self.words["onset_s"].to_numpy(), self.words["offset_s"].to_numpy()
+
+    def rows(self, start: int = 0, stop: int | None = None) -> pd.DataFrame:
+        """The words from `start` to `stop`, a table of its own."""
+        return self.words.iloc[start:stop].reset_index(drop=True)
+
+    @property
     def duration_s(self) -> float:
         """Seconds from the start of the stimulus to the latest onset or offset; NaN without times."""
         latest = self.words[["onset_s", "offset_s"]].max().max()
@@ -102,25 +120,29 @@ class Transcript:
         >>> Transcript.from_text("a big  dog ").word_of_spans([0, 1, 5, 6, 8, 10], [1, 5, 6, 8, 10, 11]).tolist()
         [0, 1, 2, 2, 2, 2]
         """
-        starts = np.asarray(char_start, dtype=np.int64)
-        ends = np.asarray(char_end, dtype=np.int64)
-        if starts.ndim != 1 or starts.shape != ends.shape:
-            raise DataError("char_start and char_end must be two lists of one length")
-        if len(self.words) == 0:
-            return np.full(len(starts), -1, dtype=np.int64)
-        # The first word that ends after a span's start either holds the span's first visible character or is the
-        # next word after its white space: one search answers both.
-        word_ends = self.words["char_end"].to_numpy()
-        index = np.minimum(np.searchsorted(word_ends, starts, side="right"), len(word_ends) - 1)
-        rows = np.arange(len(starts))
-        owner = np.maximum.accumulate(np.where(ends > starts, rows, -1))
-        return index[np.where(owner < 0, rows, owner)].astype(np.int64)
+        return word_of_spans(self.words["char_end"].to_numpy(), char_start, char_end)
 
     def __repr__(self) -> str:
         count = len(self.words)
         times = f"{self.duration_s:.1f} s" if self.has_times else "no times"
         opening = escaped(" ".join(self.words["word"].iloc[:8]), limit=50)
         return f"<Transcript {self.name!r} ({self.format}): {count} word{'s' * (count != 1)}, {times}: {opening!r}>"
+
+
+def word_of_spans(word_end: np.ndarray, char_start: ArrayLike, char_end: ArrayLike) -> np.ndarray:
+    """The work behind `Transcript.word_of_spans`, from where each word ends."""
+    starts = np.asarray(char_start, dtype=np.int64)
+    ends = np.asarray(char_end, dtype=np.int64)
+    if starts.ndim != 1 or starts.shape != ends.shape:
+        raise DataError("char_start and char_end must be two lists of one length")
+    if len(word_end) == 0:
+        return np.full(len(starts), -1, dtype=np.int64)
+    # The first word that ends after a span's start either holds the span's first visible character or is the
+    # next word after its white space: one search answers both.
+    index = np.minimum(np.searchsorted(word_end, starts, side="right"), len(word_end) - 1)
+    rows = np.arange(len(starts))
+    owner = np.maximum.accumulate(np.where(ends > starts, rows, -1))
+    return index[np.where(owner < 0, rows, owner)].astype(np.int64)
 
 
 def check_text(text: str, where: str) -> None:

@@ -9,7 +9,6 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from emcog import Transcript
 from emcog.errors import DataError
 from emcog.lm import LM, journal, load_lm
 from emcog.segmentation import Segmentation
@@ -39,30 +38,36 @@ def lm():
 
 def test_pieces_come_to_the_same_as_one_run(script, lm, tmp_path, monkeypatch):
     monkeypatch.setattr(journal, "EVERY_S", 0.0)
-    story = Transcript.from_text("A ship came home. Nobody on the pier had seen it. " * 400, "long")
-    told = script.run(story, lm, "SM", tmp_path / "whole", None, quiet=True)
+    (tmp_path / "long.txt").write_text("A ship came home. Nobody on the pier had seen it. " * 400)
+    told = script.run(tmp_path / "long.txt", lm, "SM", tmp_path / "whole", None, quiet=True)
     pieces = 0
-    while True:
-        try:
-            again = script.run(story, lm, "SM", tmp_path / "pieces", 0.0, quiet=True)
-            break
-        except script.PieceDone:
-            pieces += 1
+    while "events" not in (again := script.run(tmp_path / "long.txt", lm, "SM", tmp_path / "pieces", 0.0, quiet=True)):
+        pieces += 1
+        so_far = script.page(script.stretches(tmp_path / "pieces"), again)
+        assert f"{told['tokens']:,} tokens, method SM, listened to " in so_far
     assert pieces > 3
     assert {k: again[k] for k in ("tokens", "events", "method")} == {k: told[k] for k in ("tokens", "events", "method")}
     one, other = (Segmentation.load(tmp_path / f / "segmentation") for f in ("whole", "pieces"))
     pd.testing.assert_frame_equal(one.events, other.events, check_exact=True)
     table = script.stretches(tmp_path / "whole", 4)
     assert table["tokens"].iloc[-1] == told["tokens"] and (table["us_per_token"] > 0).all()
-    assert f"{told['tokens']:,} tokens, method SM" in script.page(table, told)
+    assert f"{told['tokens']:,} tokens, method SM, {told['events']:,} events" in script.page(table, told)
 
 
-def test_the_texts_are_joined_up_to_the_length(script, lm, tmp_path):
+@pytest.mark.parametrize("sample", [100, 10_000])
+def test_the_texts_are_joined_up_to_the_length(script, tmp_path, monkeypatch, sample):
+    monkeypatch.setattr(script, "SAMPLE", sample)
     (tmp_path / "a.txt").write_text("One ship came. " * 100 + "\n\f\n" + "Two ships left. " * 100)
-    text = script.joined([tmp_path / "a.txt"], lm, 500)
-    assert text.startswith("One ship") and 450 <= len(lm.encode(text)[0]) <= 550
+
+    def count(text):
+        return len(text.split())
+
+    script.join_texts([tmp_path / "a.txt"], tmp_path / "out" / "long.txt", 500, count)
+    text = (tmp_path / "out" / "long.txt").read_text()
+    assert text.startswith("One ship") and "\n\nTwo ships" in text and 480 <= count(text) <= 520
     with pytest.raises(DataError, match=r"of the 100,000 asked for"):
-        script.joined([tmp_path / "a.txt"], lm, 100_000)
+        script.join_texts([tmp_path / "a.txt"], tmp_path / "other" / "long.txt", 100_000, count)
+    assert not (tmp_path / "other" / "long.txt").exists()
 
 
 def test_a_pass_that_slows_down_is_seen(script, tmp_path):

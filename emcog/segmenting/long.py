@@ -1,0 +1,69 @@
+"""segment_long(): a text that is too long to be held is segmented into files."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from emcog.columns import Columns, blocks
+from emcog.files import scratch
+from emcog.lm import LM
+from emcog.segmentation import write_tables
+from emcog.segmenting.finding import Found, Progress, find_events
+from emcog.segmenting.settings import make_settings
+from emcog.transcript import read_long_text
+
+_EVENTS = 2**12  # made into rows at once
+
+
+@dataclass(frozen=True)
+class Written:
+    """The files, the manifest last, and how much is in them."""
+
+    files: list[Path]
+    n_events: int
+    n_words: int
+    n_tokens: int
+
+
+def segment_long(
+    path: str | Path,
+    lm: LM,
+    folder: str | Path,
+    stem: str,
+    encoding: str | None = None,
+    progress: Progress = None,
+    checkpoint: str | Path | None = None,
+    **settings: Any,
+) -> Written:
+    """Segment a plain text of any length in bounded memory, and write what `segment(...).save(folder, stem)` would.
+
+    Parameters
+    ----------
+    path : the text. encoding : as in `read_transcript`.
+    folder, stem : where the files go and how they begin, as in `Segmentation.save`. Text and columns lie there too in
+        the meantime, hidden: some 70 bytes a token.
+    progress, checkpoint and the settings : as in `segment`, but for `match`. Memory is bounded for the threshold's
+        proposals without n_events (S, SM, SC); see `find_events`.
+
+    Raises
+    ------
+    As `read_transcript`, `segment` and `Segmentation.save`.
+    """
+    chosen = make_settings(**settings)
+    with scratch(folder) as place:
+        story = read_long_text(path, place, encoding)
+        found = find_events(story, lm, chosen, Columns(place), progress, checkpoint)
+        files = write_tables(folder, stem, _tables(found, story.n_words), found.provenance)
+        return Written(files, len(found.starts), story.n_words, len(found.hearing))
+
+
+def _tables(found: Found, n_words: int) -> dict[str, Iterator[pd.DataFrame]]:
+    hearing = found.hearing
+    return {
+        "events": (found.events(a, b) for a, b in blocks(len(found.starts), _EVENTS)),
+        "tokens": (hearing.tokens(a, b) for a, b in blocks(len(hearing))),
+        "words": (hearing.words(a, b) for a, b in blocks(n_words)),
+    }
