@@ -68,7 +68,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             ax.set_ylabel(AXES[metric])
             few_ticks(ax, "y")
             title(ax, f"{shown(last)}, by layer" if j == 0 else "", LETTERS[len(stories)] if j == 0 else "")
-        key(figure, axes[-1], where="lower")
+        key(figure, axes[-1], below=True)
     judged = stories_of(pooled[pooled["method"] == "people"])
     about = (
         "Cohesion of events in the graph of un-rotated key similarities: how far it lies from that of segmentations "

@@ -151,17 +151,14 @@ def title(ax: Axes, text: str, letter: str = "") -> None:
         ax.set_title(text, loc="left", fontsize=7, pad=4)
 
 
-def key(figure: Figure, axes: Sequence[Axes], columns: int = 8, where: str = "upper") -> None:
-    """One legend for the whole figure, with what any of `axes` shows, once.
-
-    where : "upper", above the panels, or "lower", below them.
-    """
+def key(figure: Figure, axes: Sequence[Axes], columns: int = 8, below: bool = False) -> None:
+    """One legend for the whole figure, above its panels or below them, with what any of `axes` shows, once."""
     shown_once: dict[str, Any] = {}
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             shown_once.setdefault(label, handle)
     with emcog_style():
-        figure.legend(list(shown_once.values()), list(shown_once), loc=f"outside {where} left",
+        figure.legend(list(shown_once.values()), list(shown_once), loc="outside lower left" if below else "outside upper left",
                       ncols=min(columns, max(1, len(shown_once))), handlelength=2.4, columnspacing=1.4,
                       borderpad=0.2)  # fmt: skip
 
