@@ -11,8 +11,9 @@ from statsmodels.stats.proportion import proportion_confint
 
 from emcog.reproduce import Setting, load_script
 
-RUNS, QUICK_RUNS = 2000, 20
-N_NULL, QUICK_N_NULL = 499, 99
+RUNS, QUICK_RUNS = 600, 20
+"""analyses/calibration.py itself makes 2,000."""
+QUICK_N_NULL = 99
 QUICK_PARTS = ("agreement", "power", "recall")
 
 
@@ -27,7 +28,7 @@ def rows(setting: Setting) -> Iterator[dict[str, Any]]:
     left_out = [name for name in script.PARTS if name not in parts]
     if left_out:
         setting.missing.append(f"{', '.join(left_out)}: left out by the quick settings, which make {QUICK_RUNS} runs")
-    runs, n_null = (QUICK_RUNS, QUICK_N_NULL) if setting.quick else (RUNS, N_NULL)
+    runs, n_null = (QUICK_RUNS, QUICK_N_NULL) if setting.quick else (RUNS, script.N_NULL)
     for part in setting.each("simulations", parts):
         for row in script.run(part, setting.seed, runs, n_null).to_dict("records"):
             low, high = proportion_confint(round(row["rate"] * row["n_runs"]), row["n_runs"], method="wilson")

@@ -45,7 +45,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                     if len(rows):
                         words = rows["grain_words"].iloc[0]
                         ax.plot(rows["event_words"], rows["z"], color=colour, marker=marker, ls=line, ms=3.2, lw=1.0,
-                                label=f"{grain} events")  # fmt: skip
+                                label=f"{grain.capitalize()} events")  # fmt: skip
                         ax.axvline(words, color=colour, lw=0.8, ls=":", zorder=0)
                 ax.axhline(0, color=BAR, lw=0.8, zorder=0)
                 ax.axhspan(-1.96, 1.96, color=TINT, lw=0, zorder=-1)

@@ -69,9 +69,9 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             if i == rows - 1:
                 below.set_xlabel("Word")
         names = (
-            "surprisal of a word",
-            f"smoothed (Gaussian, SD {SMOOTH} words)",
-            f"{shown('people', name).lower()}'s boundary",
+            "Surprisal of a word",
+            f"Smoothed (Gaussian, SD {SMOOTH} words)",
+            f"{shown('people', name)}'s boundary",
         )
         handles = (Line2D([], [], color=BAR, marker="|", ls="", ms=6), Line2D([], [], color=LINE, lw=1.1),
                    Line2D([], [], color=INK, lw=0.8, ls=(0, (3, 2))))  # fmt: skip

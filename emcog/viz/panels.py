@@ -158,9 +158,9 @@ def key(figure: Figure, axes: Sequence[Axes], columns: int = 8, below: bool = Fa
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             shown_once.setdefault(label, handle)
     with emcog_style():
-        figure.legend(list(shown_once.values()), list(shown_once), loc="outside lower left" if below else "outside upper left",
-                      ncols=min(columns, max(1, len(shown_once))), handlelength=2.4, columnspacing=1.4,
-                      borderpad=0.2)  # fmt: skip
+        figure.legend(list(shown_once.values()), list(shown_once), handlelength=2.4, columnspacing=1.4, borderpad=0.2,
+                      loc="outside lower left" if below else "outside upper left",
+                      ncols=min(columns, max(1, len(shown_once))))  # fmt: skip
 
 
 def need_graph(table: pd.DataFrame) -> None:
