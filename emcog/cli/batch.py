@@ -1,6 +1,5 @@
 """emcog batch: many transcripts, many models, many settings."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from emcog.cli.console import few_enough, say, show_json, show_line, show_list
+from emcog.cli.console import few_enough, now_and_then, say, show_json, show_line, show_list
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +22,6 @@ EXAMPLE = (
     "emcog batch plan.toml --workers 1"
 )
 SOME_FAILED = 1
-_SECONDS_BETWEEN_LINES = 10.0
 
 
 def batch(
@@ -74,11 +72,11 @@ def _progress(quiet: bool) -> Iterator[Callable[["Tally"], None] | None]:
             task = bar.add_task("starting workers", total=1.0)
             yield lambda tally: bar.update(task, completed=tally.share, description=told(tally))
     else:
-        last = [time.monotonic()]
+        due = now_and_then()
 
         def report(tally: "Tally") -> None:
-            if time.monotonic() - last[0] >= _SECONDS_BETWEEN_LINES:
-                last[0] = time.monotonic()
+            """A line, if it is time."""
+            if due():
                 say(told(tally))
 
         yield report

@@ -122,6 +122,7 @@ def read_book(memory: EpisodicLM, book: Transcript, folder: Path, progress: Prog
     with _between_chunks() as interrupted:
 
         def after_chunk(done: int, total: int) -> None:
+            """Tell how far it is, and save where it is time to or where it ends here."""
             nonlocal due
             if progress is not None:
                 progress(done, total)
@@ -147,6 +148,7 @@ def _between_chunks() -> Iterator[Callable[[], bool]]:
         return
 
     def note(number: int, _: Any) -> None:
+        """Take a Ctrl-C down; the next one ends the program."""
         noted.append(number)
         signal.signal(signal.SIGINT, usual)
 

@@ -108,22 +108,24 @@ def listening(quiet: bool) -> Iterator[Progress | None]:
 
 
 def _lines() -> Progress:
-    due = _every(_SECONDS_BETWEEN_LINES)
+    due = now_and_then()
 
     def report(done: int, total: int) -> None:
+        """A line, if it is time."""
         if due():
             say(f"listened to {done:,} of {total:,} tokens")
 
     return report
 
 
-def _every(seconds: float) -> Callable[[], bool]:
-    """A function that says yes when it was last yes (or made) that long ago."""
+def now_and_then() -> Callable[[], bool]:
+    """A function that says yes when it was last yes, or made, some seconds ago: time for another line."""
     last = time.monotonic()
 
     def due() -> bool:
+        """Whether it is time."""
         nonlocal last
-        if time.monotonic() - last < seconds:
+        if time.monotonic() - last < _SECONDS_BETWEEN_LINES:
             return False
         last = time.monotonic()
         return True
@@ -134,10 +136,11 @@ def _every(seconds: float) -> Callable[[], bool]:
 @contextmanager
 def training(quiet: bool) -> Iterator[Callable[[int, int, float, float], None]]:
     """A progress function (step, steps, loss in nats a token, tokens/s): a line now and then, with the time left."""
-    due = _every(_SECONDS_BETWEEN_LINES)
+    due = now_and_then()
     began: list[tuple[float, int]] = []
 
     def report(step: int, steps: int, loss: float, speed: float) -> None:
+        """A line, if it is time."""
         if not began:
             began.append((time.monotonic(), step))
         if due() and not quiet:
@@ -157,6 +160,7 @@ def reading(quiet: bool) -> Iterator[Progress | None]:
     began: list[tuple[float, int]] = []
 
     def tell(done: int, total: int) -> str:
+        """Speed and time left, once there is something to go by."""
         if not began:
             began.append((time.monotonic(), done))
             return ""
@@ -175,9 +179,10 @@ def reading(quiet: bool) -> Iterator[Progress | None]:
             task = bar.add_task("", total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total, description=tell(done, total))
     else:
-        due = _every(_SECONDS_BETWEEN_LINES)
+        due = now_and_then()
 
         def report(done: int, total: int) -> None:
+            """A line, if it is time."""
             told = tell(done, total)
             if due():
                 say(f"read {done:,} of {total:,} tokens" + (f": {told}" if told else ""))

@@ -1,6 +1,5 @@
 """emcog datasets: which people's data and texts can be had, and getting them."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -8,9 +7,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from emcog.cli.console import log_line, show_json, show_line, show_list
+from emcog.cli.console import log_line, now_and_then, show_json, show_line, show_list
 
-_SECONDS_BETWEEN_LINES = 10.0
 EXAMPLE = "Example:\n\nemcog datasets list\n\nemcog datasets info demo"
 
 datasets = typer.Typer()
@@ -96,12 +94,11 @@ def _fetching(quiet: bool) -> Iterator[Callable[[str, int, int | None], None] | 
             task = bar.add_task("fetching", total=None)
             yield lambda file, done, whole: bar.update(task, description=file, completed=done, total=whole)
     else:
-        last = time.monotonic()
+        due = now_and_then()
 
         def report(file: str, done: int, whole: int | None) -> None:
-            nonlocal last
-            if time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
-                last = time.monotonic()
+            """A line, if it is time."""
+            if due():
                 log_line(f"{file}: {done / 1e6:,.0f} of {'?' if whole is None else f'{whole / 1e6:,.0f}'} MB")
 
         yield report

@@ -1,7 +1,7 @@
 """emcog reproduce: the paper's analyses and figures again."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,7 +21,9 @@ def reproduce(
     data: Annotated[
         list[str] | None, typer.Option(help="demo, kumar2023, sherlock, book; repeatable.", metavar="NAME")
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="All data, all draws; hours on a CPU.", metavar="")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="All data, more draws and trials; an hour on a CPU.", metavar="")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Also reports that are there.", metavar="")] = False,
     results: Annotated[Path, typer.Option(help="Folder of the reports.", metavar="FOLDER")] = Path("results"),
@@ -31,45 +33,63 @@ def reproduce(
     debug: Annotated[bool, typer.Option("--debug", help="After an error, show where it arose.", metavar="")] = False,
 ) -> None:
     """Run the paper's analyses that are missing, draw their figures, and say what came out in SUMMARY.md."""
-    from emcog.errors import DataError, ModelError
+    from emcog.errors import DataError
     from emcog.files import write_files
     from emcog.options import check_choice
-    from emcog.reproduce import ANALYSES, FIGURES, Setting, draw, make_report, read_report, summary_page
+    from emcog.reproduce import ANALYSES, FIGURES, Setting, summary_page
 
     known = list(dict.fromkeys([*ANALYSES, *FIGURES]))
-    wanted = [check_choice("analysis or figure", name, known) for name in names or known]
-    analyses = [
-        name for name in ANALYSES if name in wanted or name in {FIGURES[f].report for f in wanted if f in FIGURES}
-    ]
+    wanted = {check_choice("analysis or figure", name, known) for name in names or known}
+    needed = wanted | {FIGURES[name].report for name in wanted if name in FIGURES}
+    analyses = [name for name in ANALYSES if name in needed]
     figures = [name for name in FIGURES if name in wanted or FIGURES[name].report in wanted]
     find_shared_data()
     if any(ANALYSES[name].model for name in analyses):
         _ = Setting(model).lm  # a model that is not there is told at once
-    drawn: list[str] = []
-    failed: dict[str, str] = {}
-    for name in analyses:
-        try:
-            with steps(quiet) as tell:
-                made = make_report(name, results, model=model, data=data, seed=seed, quick=not full, force=force,
-                                   tell=tell)  # fmt: skip
-            if not quiet:
-                said = "made" if made else "was there already"
-                say(f"{name}: report {said}")
-                for line in read_report(results / name).attrs["provenance"]["missing"] if made else []:
-                    say(f"{name}: not there: {line}")
-        except (DataError, ModelError) as error:  # what is missing is named, and the others are made
-            failed[name] = str(error)
-            say(f"{name}: no report: {error}")
-    for name in figures:
-        try:
-            drawn += [str(path) for path in draw(name, results, out)]
-        except DataError as error:
-            failed.setdefault(name, str(error))
-            say(f"{name}: no figure: {error}")
+    settings = {"model": model, "data": data, "seed": seed, "quick": not full, "force": force}
+    missing = _make(analyses, results, settings, quiet)
+    drawn, not_drawn = _draw(figures, results, out)
+    failed = not_drawn | missing
     if failed and not drawn:
-        raise DataError(f"nothing could be made: {next(iter(failed.values()))}")
+        raise DataError(f"nothing could be made: {next(iter((missing or failed).values()))}")
     (page,) = write_files(results, {"SUMMARY.md": summary_page(results).encode()})
     if as_json:
         show_json({"summary": str(page), "files": drawn, "missing": failed})
     elif not quiet:
         show_line(f"{page}; {len(drawn) // 3} figures in {out}" + (f"; without {', '.join(failed)}" if failed else ""))
+
+
+def _make(names: list[str], results: Path, settings: dict[str, Any], quiet: bool) -> dict[str, str]:
+    """Make the reports that are missing, and say what was not there; of those that cannot be made, why."""
+    from emcog.errors import DataError, ModelError
+    from emcog.reproduce import make_report, read_report
+
+    failed: dict[str, str] = {}
+    for name in names:
+        try:
+            with steps(quiet) as tell:
+                made = make_report(name, results, tell=tell, **settings)
+            if not quiet:
+                say(f"{name}: report {'made' if made else 'was there already'}")
+                for line in read_report(results / name).attrs["provenance"]["missing"] if made else []:
+                    say(f"{name}: not there: {line}")
+        except (DataError, ModelError) as error:  # what is missing is named, and the others are made
+            failed[name] = str(error)
+            say(f"{name}: no report: {error}")
+    return failed
+
+
+def _draw(names: list[str], results: Path, out: Path) -> tuple[list[str], dict[str, str]]:
+    """Draw figures; the files, and of those that cannot be drawn, why."""
+    from emcog.errors import DataError
+    from emcog.reproduce import draw
+
+    drawn: list[str] = []
+    failed: dict[str, str] = {}
+    for name in names:
+        try:
+            drawn += [str(path) for path in draw(name, results, out)]
+        except DataError as error:
+            failed[name] = str(error)
+            say(f"{name}: no figure: {error}")
+    return drawn, failed

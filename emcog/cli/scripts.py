@@ -8,12 +8,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from emcog.cli.console import say, show_line
+from emcog.cli.console import now_and_then, say, show_line
 from emcog.errors import EmcogError
 from emcog.pages import ROOT
 
 Tell = Callable[[str, int, int], None]
-BETWEEN_S = 15.0
 
 
 def find_shared_data() -> None:
@@ -26,8 +25,6 @@ def find_shared_data() -> None:
 @contextmanager
 def steps(quiet: bool) -> Iterator[Tell]:
     """A function tell(what, done, in all): a bar on a terminal, now and then a line elsewhere."""
-    import time
-
     console = Console(stderr=True)
     if quiet:
         yield lambda what, done, total: None
@@ -39,17 +36,18 @@ def steps(quiet: bool) -> Iterator[Tell]:
             tasks: dict[str, object] = {}
 
             def tell(what: str, done: int, total: int) -> None:
+                """A bar for each thing that is done."""
                 if what not in tasks:
                     tasks[what] = bar.add_task(what, total=total)
                 bar.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
 
             yield tell
     else:
-        last = [time.monotonic()]
+        due = now_and_then()
 
         def line(what: str, done: int, total: int) -> None:
-            if time.monotonic() - last[0] >= BETWEEN_S:
-                last[0] = time.monotonic()
+            """A line, if it is time."""
+            if due():
                 say(f"{what}: {done:,} of {total:,}")
 
         yield line

@@ -90,34 +90,16 @@ def segment(
     takes minutes and is interrupted, the same command goes on (from NAME.listening, which goes at the end).
     """
     reading = {
-        "format": from_format,
-        "encoding": encoding,
-        "tier": tier,
-        "word_column": word_column,
-        "onset_column": onset_column,
-        "offset_column": offset_column,
-        "speaker_column": speaker_column,
+        "format": from_format, "encoding": encoding, "tier": tier, "word_column": word_column,
+        "onset_column": onset_column, "offset_column": offset_column, "speaker_column": speaker_column,
         "time_unit": time_unit,
-    }
+    }  # fmt: skip
     settings: dict[str, Any] = {
-        "signal": signal,
-        "propose": propose,
-        "gamma": gamma,
-        "window": window,
-        "refine": None if refine == "none" else refine,
-        "n_events": n_events,
-        "min_event": min_event,
-        "max_event": max_event,
-        "distance": distance,
-        "snap": None if snap == "none" else snap,
-        "seed": seed,
-        "method": method,
-        "layers": layers,
-        "heads": heads,
-        "levels": levels,
-        "penalty": penalty,
-        "match": match,
-    }
+        "signal": signal, "propose": propose, "gamma": gamma, "window": window,
+        "refine": None if refine == "none" else refine, "n_events": n_events, "min_event": min_event,
+        "max_event": max_event, "distance": distance, "snap": None if snap == "none" else snap, "seed": seed,
+        "method": method, "layers": layers, "heads": heads, "levels": levels, "penalty": penalty, "match": match,
+    }  # fmt: skip
     whole = as_json or plot or match is not None  # which need all events at once
     transcript, stem = _prepare(source, reading, settings, out, whole)
     from emcog.lm import load_lm

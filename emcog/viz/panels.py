@@ -14,8 +14,8 @@ from emcog.viz.style import BAR, BOUNDARY, COLUMN_MM, INK, LINE, QUIET, TINT, WI
 ORANGE, GREEN, PURPLE = "#D99000", "#3F9F83", "#9C4F80"  # Wong's, the last two a little darker
 LOOKS: dict[str, tuple[str, str, Any]] = {
     "people": (INK, "o", "-"),
-    "S": (LINE, "s", "-"), "SM": (BOUNDARY, "D", "-"), "SC": (ORANGE, "^", "--"), "SM+C": (BOUNDARY, "P", "--"),
-    "S, gamma 1": (LINE, "*", ":"),
+    "S": (LINE, "s", "-"), "S, gamma 1": (LINE, "*", ":"), "SM": (BOUNDARY, "D", (0, (7, 1.2))),
+    "SC": (ORANGE, "^", "--"), "SM+C": (BOUNDARY, "P", "--"),
     "F": (QUIET, "v", ":"), "FM": (QUIET, "<", "--"), "FC": (QUIET, ">", "-."),
     "R": (BAR, "x", ":"), "random": (BAR, "x", ":"), "recency": (GREEN, "h", "-."),
     "window": (PURPLE, "p", (0, (4, 1, 1, 1, 1, 1))),

@@ -26,8 +26,9 @@ from emcog.reproduce import (
 )
 from emcog.reproduce.claims import CLAIMS
 from emcog.reproduce.findings import beyond_window, threshold
-from emcog.reproduce.recalling import rate_rows
+from emcog.reproduce.recalling import FULL, grid_rows, rate_rows
 from emcog.stats import COLUMNS
+from emcog.tasks import TASKS, Filler, make_trial
 
 TEXT = (
     "The bell rang twice. Anna ran home in the rain. A year later, in Rome, she was back at the harbour. "
@@ -136,6 +137,58 @@ def test_rates_are_shares_with_wilsons_interval():
     assert rows["correct"]["ci_low"] == pytest.approx(centre - half, abs=1e-4)
     assert rows["correct"]["ci_high"] == pytest.approx(centre + half, abs=1e-4)
     assert (rows["recalled"]["estimate"], rows["margin"]["estimate"]) == (0.5, 2.0)
+
+
+def test_a_grid_has_its_own_trials_at_every_length(monkeypatch):
+    asked = {}
+
+    def sweep(lengths, depths, tasks, lm, configs, n_trials, seed, text, progress):
+        asked[lengths[0]] = n_trials, list(configs)
+        found = {"config": "SM", "task": "pass_key", "length": lengths[0], "depth": depths, "recalled": 0.5}
+        return pd.DataFrame(found | {"correct": True, "chosen": True, "log2_p": -1.0, "margin": 2.0})
+
+    monkeypatch.setattr("emcog.reproduce.recalling.sweep", sweep)
+    setting = Setting(quick=True)
+    table = pd.DataFrame(grid_rows(setting, "passkey", ["pass_key"], {200: 3, 100_000: 1}, [0.1, 0.9], ["SM", FULL]))
+    assert asked == {200: (3, ["SM", FULL]), 100_000: (1, ["SM"])}  # full attention where it fits
+    assert table[table["depth"].notna()].groupby(["length", "depth"]).size().tolist() == [3] * 4
+
+
+def test_every_task_of_the_grid_can_be_made():
+    script, filler = load_script("analyses", "recall_tasks"), Filler(emcog.load_lm())
+    tasks = [name for name in TASKS if name != "pass_key"]
+    assert "pass_keys" in tasks
+    for task in tasks:
+        assert len(make_trial(task, filler, 900, script.DEPTHS, seed=0).questions) == len(script.DEPTHS)
+
+
+def test_neighbours_of_the_contiguity_buffer_do_not_count_as_order(monkeypatch):
+    """What the buffer adds comes after what similarity found, the next event before the last: a step of -2 each."""
+    rows = []
+    for step in range(6):
+        found = [(10 + step, "similarity"), (3, "similarity")]
+        added = [(11 + step, "contiguity"), (9 + step, "contiguity"), (4, "contiguity"), (2, "contiguity")]
+        rows += [{"step": step, "layer": 0, "event": event, "rank": rank, "score": 1.0, "by": by}
+                 for rank, (event, by) in enumerate([*found, *added])]  # fmt: skip
+
+    class Memory:
+        recalls = pd.DataFrame(rows)
+
+        def __init__(self, lm, config):
+            self.share = config.contiguity
+
+        def read(self, ids):
+            pass
+
+    script = load_script("analyses", "recall_curves")
+    monkeypatch.setattr(script, "EpisodicLM", Memory)
+    story = emcog.Transcript.from_text(TEXT, "late_letter")
+    tables = list(script._memory(_small(story), Setting(quick=True), 10))
+    assert [table["method"].iloc[0] for table in tables] == list(script.CONTIGUITY)
+    for table in tables:
+        crp = table[table["metric"] == "lag_crp"].set_index("variant")["estimate"]
+        assert crp["lag -2"] != crp["lag -2"] or crp["lag -2"] == 0
+        assert table["n"].max() == 6
 
 
 def test_the_speeds_cross_where_they_do():

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 
 from emcog.errors import DataError
@@ -14,7 +15,7 @@ from emcog.paths import data_folder
 from emcog.reproduce import FIGURES, load_script, report_table, summary_page, write_report
 from emcog.reproduce.claims import CLAIMS
 from emcog.reproduce.running import draw
-from emcog.viz.panels import LETTERS, LOOKS, between, caption, page, word_ticks
+from emcog.viz.panels import LETTERS, LOOKS, between, caption, page, whose, word_ticks
 
 from .made_up import MADE, made_up
 
@@ -99,6 +100,36 @@ def test_methods_are_told_apart_without_colour():
                 ("surprisal", "entropy", "bayesian_surprise")]  # fmt: skip
     for names in together:
         assert len({LOOKS[name][1] for name in names}) == len(names)
+
+
+def test_captions_say_whose_boundaries_they_are():
+    assert whose(["pieman", "sherlock"]) == "people's"
+    assert whose(["late_letter"]) == "the author's"
+    assert whose(["late_letter", "pieman"]) == "people's (Late letter: the author's)"
+
+
+@pytest.mark.parametrize("name", ["cohesion", "human_distance", "peri_boundary", "predictors", "gamma", "granularity",
+                                  "layers", "segmentation", "key_graph"])  # fmt: skip
+def test_the_bundled_storys_scenes_are_not_called_peoples(name):
+    report = made_up(FIGURES[name].report)
+    own = report[report["story"].isin(["late_letter", "natural_stories"])]
+    own.attrs = report.attrs
+    figure, said = load_script("figures", name).draw(own)
+    about, _, n = said.partition("\nError bars:")
+    assert "the author's" in about
+    assert re.search("people", about.replace("as people do", ""), re.IGNORECASE) is None
+    texts = [text.get_text() for text in figure.findobj(Text)]
+    assert [text for text in texts if "people" in text.lower()] == []
+    assert "eople: n" not in n
+
+
+def test_cohesion_turns_conductance_round():
+    report = made_up("cohesion")
+    figure, _ = load_script("figures", "cohesion").draw(report)
+    pooled = report[report["layer"].isna() & (report["story"] == "late_letter")].set_index(["metric", "method"])["z"]
+    drawn = [ax.lines[0].get_xdata()[0] for ax in figure.axes[:3]]  # people's, the first row of the first story
+    expected = [pooled["modularity", "people"], -pooled["conductance", "people"], pooled["intra_inter", "people"]]
+    assert drawn == pytest.approx(expected)
 
 
 def test_a_caption_names_data_that_were_not_there():

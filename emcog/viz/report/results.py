@@ -97,6 +97,7 @@ def _picture(row: Mapping[str, Any], low: float, high: float) -> str:
     span = (high - low) or 1.0
 
     def at(value: float) -> float:
+        """Where a value stands, in the picture's units."""
         return round(EDGE + (float(value) - low) / span * (WIDTH - 2 * EDGE), 1)
 
     middle, drawn = HEIGHT / 2, []
