@@ -50,7 +50,10 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         "asymmetry (0: none) and temporal clustering (0.5: no clustering)."
     )
     counts = {f"{HEADINGS[m]} (trials)": f"{int(report[report['method'] == m]['n'].max()):,}" for m in there}
-    bars = "95% intervals by jackknife, over steps of reading for memory and over people for their recalls."
+    bars = (
+        "95% intervals over steps of reading for memory and over people for their recalls; upper: Wilson's, with the "
+        "jackknife's variance; lower: by jackknife."
+    )
     return figure, caption(report, about, bars, counts)
 
 
