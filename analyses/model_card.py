@@ -13,7 +13,7 @@ import argparse
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,12 +26,13 @@ from emcog.lm.load import EMBEDDED, LM
 from emcog.lm.training.corpus import read_documents
 from emcog.lm.training.evaluate import bits_per_character, calibration, look_up, speech_like
 from emcog.lm.training.kneser_ney import KneserNey
+from emcog.lm.training.settings import TrainSettings
 from emcog.lm.training.tokens import open_tokens
 from emcog.stats import reading_times
 from emcog.transcript import Transcript
 
 QUICK_CHARACTERS = 5_000
-BOUND = 1.60
+BOUND = 1.35
 FAR = (512, 256)
 """Distances in tokens at which all that is further back stands, as in memory."""
 LENGTHS = [0, 200, 400, 600, 800, 1024]
@@ -136,7 +137,6 @@ def card(tables: dict[str, pd.DataFrame], record: dict, curve: pd.DataFrame, hel
     config = json.loads((EMBEDDED / "config.json").read_text())
     size = (EMBEDDED / "model.safetensors").stat().st_size
     places = [curve.index[int(k * (len(curve) - 1) / 12)] for k in range(13)]
-    mean = curve["loss_nats"].rolling(20, min_periods=1).mean()
     lines = [
         "# The embedded language model",
         "",
@@ -180,11 +180,12 @@ def card(tables: dict[str, pd.DataFrame], record: dict, curve: pd.DataFrame, hel
         "|---|---|",
         *[f"| {key} | {value} |" for key, value in settings.items()],
         "",
-        "Loss in nats a token (drills and speech included), mean of 20 steps; all steps are in `curve.tsv`:",
+        "Loss in nats a token (drills, their answers by weight, and speech included), mean of "
+        f"{-(-record['steps'] // len(curve))} steps; the whole course is in `curve.tsv`:",
         "",
         "| tokens | loss |",
         "|---|---|",
-        *[f"| {int(curve['tokens'][k]):,} | {mean[k]:.3f} |" for k in places],
+        *[f"| {int(curve['tokens'][k]):,} | {curve['loss_nats'][k]:.3f} |" for k in places],
         "",
         "## Measured",
         "",
@@ -249,12 +250,28 @@ def seen(record: dict) -> list[int]:
 def history(record: dict) -> list[str]:
     """How the weights came to be, the course of training last made first."""
     before = record.get("started_from")
-    lines = [f"Trained on {record['tokens_seen']:,} tokens with emcog at {record['commit']}, torch {record['torch']}."]
+    device = f" on {record['device']}" if "device" in record else ""
+    made = f"with emcog at {record['commit']}, torch {record['torch']}"
+    lines = [
+        f"Trained on {record['tokens_seen']:,} tokens{device} {made}:",
+        "",
+        f"    {command(record)}",
+    ]
     lines += record.get("notes", [])
     if before:
         lines += ["", f"It went on from weights with SHA-256 `{before['weights_sha256']}`, made before:", ""]
         lines += history(before)
     return lines
+
+
+def command(record: dict) -> str:
+    """The command that the weights were made with, what is as by default left out."""
+    usual = asdict(TrainSettings())
+    changed = {k: v for k, v in record["settings"].items() if v != usual[k] and k != "short_context"}
+    options = " ".join(f"--{name.replace('_', '-')} {value:g}" if isinstance(value, float) else
+                       f"--{name.replace('_', '-')} {value}" for name, value in changed.items())  # fmt: skip
+    begin = "--tokenizer" if record.get("started_from") is None else "--from"
+    return f"emcog train-lm train-*.txt.xz {begin} emcog/lm/embedded --out FOLDER {options}"
 
 
 def reading_lines(table: pd.DataFrame | None) -> list[str]:

@@ -2,12 +2,13 @@
 
     python analyses/training_trials.py TEXT... --heldout HELDOUT.txt.xz [--tokens 200000] [--out FOLDER] [--write]
     python analyses/training_trials.py TEXT... --on-gpu [--tokens 16000000] [--out FOLDER] [--write]
+    python analyses/training_trials.py --page REPORT-GPU.CSV...     # put what a GPU elsewhere measured into the page
 
 Each trial trains from scratch, through the whole rise and fall of the learning rate, on rows of 256 tokens, and is
 scored by bits per character on the beginnings of held-out books. On a GPU trials have the size of its steps, rows of
 1,024 tokens and prose alone, and are scored by the mean loss of the last 20 steps, on text that they had not seen
 before. Writes report.csv (report-gpu.csv) to results/training_trials; trials that are in it already are not made again.
-With --write the table goes into docs/embedded-lm.md.
+With --write the table goes into docs/embedded-lm.md, with --page that of runs on a GPU elsewhere.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
+import torch
 from transformers import PreTrainedTokenizerFast
 
 from emcog.files import write_files
@@ -93,7 +95,7 @@ def run_on_gpu(texts: list[Path], tokens: int, out: Path, seed: int = 0) -> pd.D
     Returns
     -------
     DataFrame, one row a trial: matrix_lr, other_lr, batch_tokens, tokens, seed, loss_nats (mean of the last 20
-    steps), tokens_per_s.
+    steps), tokens_per_s, gpu.
     """
     tokenizer = PreTrainedTokenizerFast.from_pretrained(EMBEDDED, local_files_only=True)
     store = open_tokens(texts, tokenizer, out / "tokens", GPU.context)
@@ -114,17 +116,29 @@ def run_on_gpu(texts: list[Path], tokens: int, out: Path, seed: int = 0) -> pd.D
             **{name: asdict(settings)[name] for name in COLUMNS},
             "loss_nats": float(curve["loss_nats"][-20:].mean()),
             "tokens_per_s": float(curve["tokens_per_s"].median()),
+            "gpu": torch.cuda.get_device_name(),
         })  # fmt: skip
         write_files(out, {"report-gpu.csv": pd.DataFrame(rows).to_csv(index=False).encode()})
         logging.info("trial %d of %d: %s", number + 1, len(GPU_TRIALS), rows[-1])
     return pd.DataFrame(rows)
 
 
+def put_on_page(reports: list[Path]) -> None:
+    """The table of trials that a GPU elsewhere made, in one run or more, and how far runs of the same differ."""
+    table = pd.concat([pd.read_csv(report) for report in reports], ignore_index=True)
+    losses = table.groupby(COLUMNS)["loss_nats"]
+    apart = float(((losses.max() - losses.min()) / losses.mean()).max())
+    told = f"Made {len(reports)} times; the losses of the same settings lie at most {apart:.2%} apart."
+    shown = table.astype({"matrix_lr": str, "other_lr": str, "tokens_per_s": int})
+    fill(docs_page("embedded-lm.md"), "trials-gpu", f"{markdown_table(shown)}\n\n{told}")
+
+
 def main() -> None:
     """Make the trials and say what came out."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("texts", type=Path, nargs="+")
+    parser.add_argument("texts", type=Path, nargs="*")
+    parser.add_argument("--page", type=Path, nargs="+", help="reports of a GPU elsewhere, to be put into the page")
     parser.add_argument("--heldout", type=Path)
     parser.add_argument("--on-gpu", action="store_true", help="trials of the size that a GPU takes, on it")
     parser.add_argument("--tokens", type=int, help="tokens of a trial (default: 200000; 16000000 on a GPU)")
@@ -132,6 +146,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/training_trials"))
     parser.add_argument("--write", action="store_true", help="put the table into docs/embedded-lm.md")
     arguments = parser.parse_args()
+    if arguments.page:
+        put_on_page(arguments.page)
+        return
     if arguments.on_gpu:
         table = run_on_gpu(arguments.texts, arguments.tokens or 16_000_000, arguments.out, arguments.seed)
     elif arguments.heldout is None:

@@ -33,16 +33,23 @@ def test_the_ngram_model_reads_better_what_it_learnt(script, tmp_path):
 
 
 def test_a_history_of_courses_is_told_in_order(script):
-    first = {"tokens_seen": 10, "commit": "commit aaa", "torch": "2", "notes": ["By hand."]}
+    settings = {"tokens": 7, "far_share": 0.25, "hidden_size": 320, "short_context": 128, "layers": 8}
+    first = {"tokens_seen": 10, "commit": "commit aaa", "torch": "2", "settings": settings, "notes": ["By hand."]}
     record = {
         "tokens_seen": 5,
         "commit": "commit bbb",
         "torch": "3",
+        "device": "Abacus",
+        "settings": settings,
         "started_from": {"weights_sha256": "f00", **first},
     }
     assert script.seen(record) == [10, 5]
     told = "\n".join(script.history(record))
     assert told.index("commit bbb") < told.index("f00") < told.index("commit aaa") < told.index("By hand.")
+    assert "on Abacus with emcog" in told
+    shown = "--out FOLDER --tokens 7 --far-share 0.25 --hidden-size 320"
+    assert f"    emcog train-lm train-*.txt.xz --from emcog/lm/embedded {shown}\n" in told
+    assert told.endswith(f"    emcog train-lm train-*.txt.xz --tokenizer emcog/lm/embedded {shown}\nBy hand.")
 
 
 def test_the_card_holds_what_was_measured(script):
@@ -65,7 +72,7 @@ def test_the_card_holds_what_was_measured(script):
         "reading": reading,
     }
     settings = {"speech_share": 0.08, "drill_share": 0.3, "recital_share": 0.1, "far_share": 0.45}
-    record = {"tokens_seen": 5, "corpus_tokens": 99, "commit": "c", "torch": "2", "settings": settings,
+    record = {"tokens_seen": 5, "steps": 600, "corpus_tokens": 99, "commit": "c", "torch": "2", "settings": settings,
               "corpus_sha256": {"a.txt": "123abc"}}  # fmt: skip
     curve = pd.DataFrame({"tokens": np.arange(1, 31) * 6144, "loss_nats": np.linspace(9, 4, 30)})
     card = script.card(tables, record, curve, "held.txt", True)

@@ -14,7 +14,7 @@ from emcog.lm.training.loop import Trainer, build_model
 from emcog.lm.training.memory import keep_freed_memory
 from emcog.lm.training.settings import TrainSettings
 from emcog.lm.training.tokens import TokenStore, open_tokens
-from emcog.pages import commit
+from emcog.pages import commit, processor
 
 VOCABULARY_CHARACTERS = 28_000_000
 """Characters, spread over all files, that a new vocabulary is learnt from."""
@@ -103,6 +103,7 @@ def export(trainer: Trainer, tokenizer: Any, store: TokenStore, folder: Path, st
         "corpus_tokens": store.n_tokens,
         "corpus_sha256": store.checksums,
         "torch": torch.__version__,
+        "device": torch.cuda.get_device_name() if trainer.on_gpu else processor(),
         "commit": commit(),
         "started_from": None if started_from is None else _record_of(started_from),
     }
