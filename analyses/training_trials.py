@@ -130,7 +130,7 @@ def put_on_page(reports: list[Path]) -> None:
     apart = float(((losses.max() - losses.min()) / losses.mean()).max())
     told = f"Made {len(reports)} times; the losses of the same settings lie at most {apart:.2%} apart."
     shown = table.astype({"matrix_lr": str, "other_lr": str, "tokens_per_s": int})
-    fill(docs_page("embedded-lm.md"), "trials-gpu", f"{markdown_table(shown)}\n\n{told}")
+    fill(docs_page("embedded-lm.md"), "trials_gpu", f"{markdown_table(shown)}\n\n{told}")
 
 
 def main() -> None:
@@ -159,7 +159,7 @@ def main() -> None:
     print(table.to_string(index=False))
     if arguments.write:
         shown = table.astype({"matrix_lr": str, "other_lr": str})
-        block = "trials-gpu" if arguments.on_gpu else "trials"
+        block = "trials_gpu" if arguments.on_gpu else "trials"
         fill(
             docs_page("embedded-lm.md"),
             block,
