@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emcog.errors import DataError
-from emcog.files import sha256_file, write_files
+from emcog.files import sha256_file, write_files, write_folder
 from emcog.lm.training.batches import Curriculum
 from emcog.lm.training.corpus import sample_text
 from emcog.lm.training.loop import Trainer, build_model
@@ -130,7 +130,7 @@ def _tokenizer(texts: Sequence[Path], out: Path, given: Path | None, settings: T
     from emcog.lm.training.tokenizer import train_tokenizer
 
     folder = out / "tokenizer"
-    if not (folder / "tokenizer_config.json").exists():
+    if not folder.exists():
         if given is not None:
             if not (given / "tokenizer.json").exists():
                 raise DataError(f"{given} holds no tokenizer.json: give the folder of a model")
@@ -139,7 +139,7 @@ def _tokenizer(texts: Sequence[Path], out: Path, given: Path | None, settings: T
             hooks.line("learning a vocabulary")
             sample = sample_text(texts, VOCABULARY_CHARACTERS // len(texts))
             tokenizer = train_tokenizer(sample, settings.vocab_size)
-        tokenizer.save_pretrained(folder)
+        write_folder(folder, tokenizer.save_pretrained)
     return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
 
 
