@@ -1,6 +1,7 @@
 """What a batch came to: a table of its jobs, and one Parquet dataset of all their rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def write_results(table: pd.DataFrame, jobs: Sequence[Job], store: Store, names:
     contents = {}
     for compute in dict.fromkeys(job.compute for job in jobs):
         chosen = [job for job in done if job.compute == compute]
-        contents[f"{compute}.parquet"] = _writer(chosen, store, names, kinds, schema)
+        contents[f"{compute}.parquet"] = partial(_write_rows, chosen, store, names, kinds, schema)
     write_files(store.out / DATASET, contents)
     for name in COMPUTES:
         if f"{name}.parquet" not in contents:  # of a plan that asked for more
@@ -71,15 +72,12 @@ def write_results(table: pd.DataFrame, jobs: Sequence[Job], store: Store, names:
     write_files(store.out, {TABLE: content})
 
 
-def _writer(
-    chosen: list[Job], store: Store, names: Sequence[str], kinds: dict[str, pa.DataType], schema: pa.Schema
-) -> Any:
-    def write(path: Path) -> None:
-        with pq.ParquetWriter(path, schema) as writer:
-            for job in chosen:
-                writer.write_table(_rows(job, store, names, kinds, schema))
-
-    return write
+def _write_rows(
+    chosen: list[Job], store: Store, names: Sequence[str], kinds: dict[str, pa.DataType], schema: pa.Schema, path: Path
+) -> None:
+    with pq.ParquetWriter(path, schema) as writer:
+        for job in chosen:
+            writer.write_table(_rows(job, store, names, kinds, schema))
 
 
 def _rows(job: Job, store: Store, names: Sequence[str], kinds: dict[str, pa.DataType], schema: pa.Schema) -> pa.Table:

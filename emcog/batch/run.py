@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 log = logging.getLogger(__name__)
-_SECONDS_BETWEEN_LOOKS = 0.1
+_SECONDS_BETWEEN_LOOKS = 0.05
+_SECONDS_BETWEEN_COUNTS = 1.0
 _AGAIN = ("pending", "lost")
 """Of a future that was finished: its worker died before the outcome was fetched, and Dask does it again."""
 
@@ -137,13 +138,16 @@ def _outcomes(
     waiting: dict[Future, Unit] = {}
     coming = as_completed(loop=client.loop)
     started, everything, done_bytes = time.monotonic(), sum(_weight(unit) for unit in work), 0
-    if not n_slots(client, gpu):
+    slots, counted = n_slots(client, gpu), started
+    if not slots:
         needed = f" with a GPU (dask worker ... --resources {GPU}=1)" if gpu else ""
         log.info("waiting: the scheduler has no worker%s yet", needed)
     try:
         while queue or waiting:
             # No more than can run at once: where a job kills its worker, Dask blames all that wait there as well.
-            while queue and len(waiting) < max(1, n_slots(client, gpu)):
+            if queue and time.monotonic() - counted > _SECONDS_BETWEEN_COUNTS:
+                slots, counted = n_slots(client, gpu), time.monotonic()
+            while queue and len(waiting) < max(1, slots):
                 unit = queue.pop(0)
                 future = _submit(client, unit, gpu)
                 waiting[future] = unit

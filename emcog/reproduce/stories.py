@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 from emcog.errors import DataError
 from emcog.human import AnnotationSet, Crowd, Dataset, load_dataset
@@ -144,13 +145,17 @@ def book_text() -> tuple[str, str]:
         name = next(iter(books))
         return books[name].text, f"PG-19's book {name}"
     except (DataError, StopIteration) as error:
-        folder = ROOT.parent / "shared" / "corpus" / "heldout"
-        files = sorted(folder.glob("*.txt*"))
+        files = heldout_books()
         if not files:
             raise DataError(f"no book: {reason(error)}") from None
         from emcog.lm.training.corpus import read_documents
 
         return next(iter(read_documents(files[0]))), "a novel that the embedded LM was not trained on"
+
+
+def heldout_books() -> list[Path]:
+    """The files of novels that the embedded LM was not trained on, beside this checkout; none elsewhere."""
+    return sorted((ROOT.parent / "shared" / "corpus" / "heldout").glob("*.txt*"))
 
 
 STORIES: dict[str, Callable[[bool], list[Stimulus]]] = {

@@ -1,6 +1,7 @@
 """Memory tasks and analyses in a plan: what they come to is what the same calls give by themselves."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -11,11 +12,16 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 import emcog
 from emcog.batch import worker
+from emcog.batch.jobs import units
+from emcog.batch.plan import read_plan
 from emcog.batch.results import _unified
 from emcog.batch.run import run_batch
 from emcog.lm import LM, load_lm
 from emcog.memory import MemoryConfig
+from emcog.paths import data_folder
 from emcog.reproduce import ANALYSES, analyse, lent_lm
+from emcog.reproduce.inputs import DATASETS
+from emcog.reproduce.stories import STORIES
 from emcog.tasks import TASKS, sweep
 
 STORY = "The bell rang twice. Anna ran home in the rain. A year later she was back at the harbour, and alone. " * 6
@@ -135,3 +141,35 @@ def test_columns_that_are_numbers_here_and_texts_there_become_texts():
     assert _unified([one, other, one]) == pa.schema(
         [("n", pa.float64()), ("x", pa.string()), ("text", pa.string()), ("new", pa.bool_())]
     )
+
+
+def test_other_data_are_another_job_of_an_analysis(write_plan, tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "marks.csv").write_text("1\n")
+    monkeypatch.setattr(
+        "emcog.reproduce.inputs.find_dataset", lambda name: tmp_path / "data" if name == "films" else None
+    )
+    monkeypatch.setattr("emcog.reproduce.inputs.heldout_books", list)
+    path = write_plan({"a.txt": STORY}, more='compute = ["segment", "human_distance", "passkey", "calibration"]')
+    path.write_text(path.read_text().replace("[settings]", "[settings]\nn_events = [4]"))
+
+    def keys():
+        return {job.compute: job.key for unit in units(read_plan(path)) for job in unit.jobs}
+
+    before = keys()
+    assert keys() == before
+    (tmp_path / "data" / "marks.csv").write_text("12\n")
+    changed = keys()
+    assert {name for name in before if changed[name] != before[name]} == {"human_distance"}
+    (tmp_path / "data" / "more.csv").write_text("3\n")
+    assert keys()["human_distance"] != changed["human_distance"]
+
+
+def test_every_dataset_that_an_analysis_reads_decides_its_key():
+    """By the scripts' own words: those that name a dataset are told from it."""
+    named = set()
+    for about in ANALYSES.values():
+        source = (data_folder("analyses") / f"{about.script}.py").read_text()
+        named |= set(re.findall(r'(?:dataset|load_dataset)\("(\w+)"\)', source))
+    named |= {name for name in STORIES if name != "book"}
+    assert named == set(DATASETS)
