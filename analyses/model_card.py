@@ -183,6 +183,8 @@ def card(tables: dict[str, pd.DataFrame], record: dict, curve: pd.DataFrame, hel
         "Loss in nats a token (drills, their answers by weight, and speech included), mean of "
         f"{-(-record['steps'] // len(curve))} steps; the whole course is in `curve.tsv`:",
         "",
+        pace(curve),
+        "",
         "| tokens | loss |",
         "|---|---|",
         *[f"| {int(curve['tokens'][k]):,} | {curve['loss_nats'][k]:.3f} |" for k in places],
@@ -239,6 +241,20 @@ def card(tables: dict[str, pd.DataFrame], record: dict, curve: pd.DataFrame, hel
         "",
     ]
     return "\n".join(line for line in lines if line is not None)
+
+
+def pace(curve: pd.DataFrame) -> str:
+    """How long the course took, and whether the loss still fell at its end."""
+    read = curve["tokens"].diff().fillna(curve["tokens"].iloc[0])
+    minutes = float((read / curve["tokens_per_s"]).sum()) / 60
+    tenth = max(1, len(curve) // 10)
+    losses = curve["loss_nats"]
+    before, after = (float(part.mean()) for part in (losses[-2 * tenth : -tenth], losses[-tenth:]))
+    return (
+        f"The course took {minutes:,.0f} minutes at {curve['tokens_per_s'].median():,.0f} tokens a second. From its "
+        f"last tenth but one to its last, at whose end the learning rate is 0, the loss went from {before:.3f} to "
+        f"{after:.3f}."
+    )
 
 
 def seen(record: dict) -> list[int]:

@@ -74,11 +74,22 @@ def test_the_card_holds_what_was_measured(script):
     settings = {"speech_share": 0.08, "drill_share": 0.3, "recital_share": 0.1, "far_share": 0.45}
     record = {"tokens_seen": 5, "steps": 600, "corpus_tokens": 99, "commit": "c", "torch": "2", "settings": settings,
               "corpus_sha256": {"a.txt": "123abc"}}  # fmt: skip
-    curve = pd.DataFrame({"tokens": np.arange(1, 31) * 6144, "loss_nats": np.linspace(9, 4, 30)})
+    curve = pd.DataFrame({"tokens": np.arange(1, 31) * 6144, "loss_nats": np.linspace(9, 4, 30),
+                          "tokens_per_s": 1024})  # fmt: skip
     card = script.card(tables, record, curve, "held.txt", True)
     books_told = "1.2500 (books: 1.000 to 1.500)"
     looked_up = ("2 of 3", "beyond 512 tokens at that one distance, as memory shows it | 1 of 3", "| home | 2 | 1 |",
                  "| 1 to 200 | 1 | 1 |", "| 201 to 400 | 2 | 1 |", "45%")  # fmt: skip
-    for told in (books_told, *looked_up, "2.3457", "0.1234", "0.062", "8%", "30%", "123abc"):
+    for told in (
+        books_told,
+        *looked_up,
+        "2.3457",
+        "0.1234",
+        "0.062",
+        "8%",
+        "30%",
+        "123abc",
+        "The course took 3 minutes at 1,024 tokens a second.",
+    ):
         assert told in card, told
     assert "nan" not in card
