@@ -31,7 +31,7 @@ LARGE = Size(
     tokens=131_072, full=(32_768, 131_072), new=32,
 )  # fmt: skip
 QUICK = Size(
-    width=64, layers=2, heads=4, kv_heads=2, inner=128, vocabulary=512, n_local=128, n_mem=64, chunk=64, tokens=2048,
+    width=64, layers=2, heads=4, kv_heads=2, inner=128, vocabulary=512, n_local=256, n_mem=64, chunk=64, tokens=2048,
     full=(512, 1024), new=4,
 )  # fmt: skip
 LEAST, MOST = 15_000, 1.5
@@ -39,6 +39,8 @@ LEAST, MOST = 15_000, 1.5
 PLACES = 6
 """Lengths at which full attention is timed, between nothing and the whole."""
 TURNS = 3
+LARGER = (2, 4)
+"""How many times larger chunks are tried."""
 
 
 class Report:
@@ -124,6 +126,27 @@ def read_with_a_window(lm: LM, ids: np.ndarray, report: Report) -> tuple[Plain, 
     return plain, speed
 
 
+def read_in_larger_chunks(lm: LM, ids: np.ndarray, report: Report) -> None:
+    """A part of the text in larger chunks, over which the host's work is shared, with memory and a plain window."""
+    for times in LARGER:
+        size = report.size._replace(chunk=times * report.size.chunk)
+        memory, plain = with_memory(lm, size, "S"), Plain(lm, size.n_local)
+        warm = size.n_local + size.chunk
+        speeds = []
+        for read in (memory.reader.read_chunk, plain.read):
+            for start in range(0, warm, size.chunk):
+                read(ids[start : start + size.chunk])
+            stop = min(len(ids), warm + 8 * size.chunk) // size.chunk * size.chunk
+            began = report.clock()
+            for start in range(warm, stop, size.chunk):
+                read(ids[start : start + size.chunk])
+            speeds.append((stop - warm) / (report.clock() - began))
+        report.add(f"memory, S, chunks of {size.chunk:,}: reading", speeds[0], "tokens/s", least=LEAST)
+        report.add(f"the same against plain, sliding window, chunks of {size.chunk:,}", speeds[0] / speeds[1], "times")
+        memory = plain = None
+        _free()
+
+
 def speak(memory: Any, plain: Plain, ids: np.ndarray, report: Report) -> None:
     """Time a token of generation, plain and with memory turn by turn."""
     size, times = report.size, {"plain": [], "memory": []}
@@ -182,20 +205,21 @@ def read_fully(lm: LM, ids: np.ndarray, length: int, speeds: dict[str, float], r
     plain = Plain(lm, None)
     places = np.linspace(0, length - size.chunk, PLACES).astype(int)
     seconds = []
-    for turn, place in enumerate([places[1], *places]):  # the first warms up
+    for turn, place in enumerate([*places, *places]):  # all once to warm up
         plain.cache = DynamicCache(config=config)
         for layer in range(config.num_hidden_layers if place else 0):
             plain.cache.update(*(states[:, :, :place] for states in random), layer)
         plain.place = int(place)
         began = report.clock()
         plain.read(ids[: size.chunk])
-        if turn:
+        if turn >= PLACES:
             seconds.append(report.clock() - began)
     mean, end = size.chunk / float(np.trapezoid(seconds, places) / places[-1]), size.chunk / seconds[-1]
     report.add(f"plain, full attention, {length:,} tokens: the whole text", mean, "tokens/s")
     report.add(f"plain, full attention, {length:,} tokens: at its end", end, "tokens/s")
     for kind, speed in speeds.items():
         report.add(f"memory, {kind} against full attention, {length:,} tokens: the whole text", speed / mean, "times")
+        report.add(f"memory, {kind} against full attention, {length:,} tokens: at its end", speed / end, "times")
 
 
 def run(size: Size, device: str, dtype: str, folder: Path) -> Report:
@@ -220,6 +244,7 @@ def run(size: Size, device: str, dtype: str, folder: Path) -> Report:
     profile_share(memory, ids, report)
     memory = plain = None
     _free()
+    read_in_larger_chunks(lm, ids, report)
     for length in size.full:
         read_fully(lm, ids, length, speeds, report)
         _free()
