@@ -11,6 +11,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,7 @@ def _cell(value: Any, digits: int) -> str:
 def measured_on(device: str = "cpu") -> str:
     """Date, device, threads, load and commit, as one line to stand under a table."""
     if device.startswith("cuda"):
-        import torch
-
+        torch = sys.modules["torch"]  # what was measured on a GPU has loaded it; pages do not
         return (
             f"Measured on {datetime.now(UTC):%Y-%m-%d}, GPU: {torch.cuda.get_device_name(device)}, "
             f"torch {torch.__version__}; {commit()}."

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+FAR = np.iinfo(np.int64).max // 2
+"""Farther than any item."""
+
 
 @dataclass(frozen=True, eq=False)
 class Counts:
@@ -57,35 +60,42 @@ def count(trials: np.ndarray, n_items: np.ndarray, max_lag: int) -> Counts:
     n_items : int64 (n_trials,), items 0 to n_items - 1 could be recalled.
     max_lag : of the lags counted one by one.
     """
-    B, width = len(trials), int(n_items.max(initial=0))
-    row = np.arange(B)
-    left = np.arange(width) < n_items[:, None]
-    lags = np.zeros((B, 2, 2 * max_lag + 1), dtype=np.int64)
-    ranks = np.zeros((B, 2))
+    lags = np.zeros((len(trials), 2, 2 * max_lag + 1), dtype=np.int64)
+    ranks = np.zeros((len(trials), 2))
     near = np.arange(-max_lag, max_lag + 1)
-    for here, there in zip(trials.T[:-1], trials.T[1:], strict=True):  # over places in the trial, not over trials
-        left[row[here >= 0], here[here >= 0]] = False
+    for place in range(trials.shape[1] - 1):  # over places in the trial, not over trials
+        here, there = trials[:, place], trials[:, place + 1]
         at = np.flatnonzero((here >= 0) & (there >= 0))
-        a, b = here[at], there[at]
-        lag = b - a
+        a, n = here[at], n_items[at]
+        lag = there[at] - a
+        # What was recalled so far, by its lag from here; far more than any where it was no event. A trial has far fewer
+        # recalls than its story has items, so that these are looked through and not those.
+        gone = trials[at, : place + 1]
+        gone = np.where(gone >= 0, gone - a[:, None], FAR)
         small = np.abs(lag) <= max_lag
         lags[at[small], 0, lag[small] + max_lag] += 1
         places = a[:, None] + near
-        inside = (places >= 0) & (places < width)
-        lags[at, 1] += inside & left[at[:, None], np.clip(places, 0, width - 1)]
-        before = np.concatenate([np.zeros((len(at), 1), dtype=np.int64), np.cumsum(left[at], axis=1)], axis=1)
-        _ranks(ranks, at, a, lag, before)
+        possible = (places >= 0) & (places < n[:, None])
+        step, which = np.nonzero(np.abs(gone) <= max_lag)
+        possible[step, gone[step, which] + max_lag] = False
+        lags[at, 1] += possible
+        _ranks(ranks, at, a, lag, n, np.abs(gone))
     return Counts(lags, ranks)
 
 
-def _ranks(out: np.ndarray, at: np.ndarray, here: np.ndarray, lag: np.ndarray, before: np.ndarray) -> None:
-    """Add the percentile ranks of the steps' distances."""
-    i, last, far = np.arange(len(at)), before.shape[1] - 1, np.abs(lag)
+def _ranks(out: np.ndarray, at: np.ndarray, here: np.ndarray, lag: np.ndarray, n: np.ndarray, gone: np.ndarray) -> None:
+    """Add the percentile ranks of the steps' distances.
+
+    gone : distances of what was recalled so far.
+    """
+    far = np.abs(lag)
 
     def within(distance: np.ndarray) -> np.ndarray:
-        return before[i, np.minimum(here + distance + 1, last)] - before[i, np.maximum(here - distance, 0)]
+        """Items up to a distance that are left."""
+        window = np.minimum(here + distance, n - 1) - np.maximum(here - distance, 0) + 1
+        return window - (gone <= distance[:, None]).sum(axis=1)
 
-    total, nearer = before[:, -1], within(far - 1)
+    total, nearer = n - (gone < FAR).sum(axis=1), within(far - 1)
     tied = within(far) - nearer - 1
     some = total > 1
     rank = (total - nearer - 1 - tied / 2)[some] / (total[some] - 1)
