@@ -107,7 +107,8 @@ def _compared(
     for given in dict.fromkeys(human):
         annotations = people_of(given, story.name)
         crowd = (annotations.shifted(reaction_time) if reaction_time else annotations).crowd(story, rule=rule)
-        name = Path(given).name
+        whose = f" ({', '.join(annotations.lists)})" if annotations.lists else ""  # a list of the author's, say
+        name = Path(given).name + whose
         share = crowd.proportion if crowd.names else None
         people.append(ReportPeople(name, crowd.starts, share, len(crowd.names)))
         tables.append(
