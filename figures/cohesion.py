@@ -9,9 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from emcog.viz.panels import (
-    BAR,
     LETTERS,
-    TINT,
+    by_chance,
     caption,
     counted,
     curve,
@@ -48,7 +47,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             there = [m for m in ORDER if m in set(pooled[pooled["story"] == story]["method"])]
             for j, metric in enumerate(METRICS):
                 rows = pooled[(pooled["story"] == story) & (pooled["metric"] == metric)]
-                axes[i, j].axvspan(-1.96, 1.96, color=TINT, lw=0, zorder=-1)
+                by_chance(axes[i, j], "x")
                 dots(axes[i, j], rows, there, chance=0.0)
                 axes[i, j].set_xlabel(AXES[metric] if i == len(stories) - 1 else "")
                 title(axes[i, j], shown(story) if j == 0 else "", LETTERS[i] if j == 0 else "")
@@ -62,8 +61,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                               & report["layer"].notna()].sort_values("layer")  # fmt: skip
                 if len(rows):
                     curve(ax, rows["layer"], rows, method, last)
-            ax.axhspan(-1.96, 1.96, color=TINT, lw=0, zorder=-1)
-            ax.axhline(0, color=BAR, lw=0.8, zorder=0)
+            by_chance(ax)
             ax.set_xlabel("Layer")
             ax.set_ylabel(AXES[metric])
             few_ticks(ax, "y")

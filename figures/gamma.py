@@ -12,6 +12,7 @@ from emcog.viz.panels import (
     BAR,
     LETTERS,
     TINT,
+    by_chance,
     caption,
     curve,
     emcog_style,
@@ -78,8 +79,7 @@ def _panel(ax, table: pd.DataFrame, metric: str) -> None:
     if metric == "f1":
         ax.set_ylim(bottom=0)
     else:
-        ax.axhspan(-1.96, 1.96, color=TINT, lw=0, zorder=-1)
-        ax.axhline(0, color=BAR, lw=0.8, zorder=0)
+        by_chance(ax)
 
 
 if __name__ == "__main__":

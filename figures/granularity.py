@@ -11,10 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from emcog.viz.panels import (
-    BAR,
     LETTERS,
     LINE,
-    TINT,
+    by_chance,
     caption,
     counted,
     emcog_style,
@@ -47,8 +46,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                         ax.plot(rows["event_words"], rows["z"], color=colour, marker=marker, ls=line, ms=3.2, lw=1.0,
                                 label=f"{grain.capitalize()} events")  # fmt: skip
                         ax.axvline(words, color=colour, lw=0.8, ls=":", zorder=0)
-                ax.axhline(0, color=BAR, lw=0.8, zorder=0)
-                ax.axhspan(-1.96, 1.96, color=TINT, lw=0, zorder=-1)
+                by_chance(ax)
                 ax.set_xscale("log")
                 sizes = np.unique(own["event_words"].round().astype(int))
                 ax.xaxis.set_major_locator(FixedLocator(sizes))

@@ -10,11 +10,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from emcog.viz.panels import (
-    BAR,
     INK,
     LETTERS,
     QUIET,
-    TINT,
+    by_chance,
     caption,
     counted,
     emcog_style,
@@ -46,8 +45,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                     z=lambda t, s=sign: s * t.z
                 )
                 layers = rows[rows["layer"].notna() & rows["head"].isna()].sort_values("layer")
-                ax.axhspan(-1.96, 1.96, color=TINT, lw=0, zorder=0)
-                ax.axhline(0, color=BAR, lw=0.8, zorder=1)
+                by_chance(ax)
                 ax.plot(layers["layer"], layers["z"], color=INK, marker="o", ms=4, lw=1.0, label="All heads", zorder=3)
                 for head in range(heads):
                     own = rows[rows["head"] == head].sort_values("layer")

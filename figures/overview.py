@@ -4,12 +4,12 @@ python figures/overview.py [--results FOLDER] [--out FOLDER]
 """
 
 import sys
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from emcog.viz.key_matrix import block_places, event_boxes, key_matrix, show_matrix, word_ticks
 from emcog.viz.labels import text_width
 from emcog.viz.panels import (
     BAR,
@@ -21,11 +21,9 @@ from emcog.viz.panels import (
     caption,
     emcog_style,
     few_ticks,
-    need_graph,
     page,
     shown,
     title,
-    word_ticks,
 )
 
 WORDS = 60
@@ -35,7 +33,7 @@ SIZE = 6.4
 
 def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     """The figure and its caption."""
-    need_graph(report)
+    keys = key_matrix(report)
     words = report[report["metric"] == "surprisal"].sort_values("place")
     first = _lively(report, words)
     figure, axes = page(118, 3, 2, gridspec_kw={"height_ratios": [0.62, 0.9, 1.5], "width_ratios": [1, 1]})
@@ -48,7 +46,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         title(top, "The story, cut into events (S, gamma 1)", "A")
         _surprise(middle, report, words, first)
         title(middle, "Surprisal, word by word", "B")
-        _graph(axes[2, 0], report)
+        show_matrix(axes[2, 0], keys, "Greys")
+        event_boxes(axes[2, 0], block_places(report, "SM", keys), len(keys.words), color=BOUNDARY, lw=1.0)
         title(axes[2, 0], "Key graph, and the events refined on it", "C")
         recalled = _recall(axes[2, 1], report)
         title(axes[2, 1], "What memory recalls as it reads on", "D")
@@ -110,24 +109,6 @@ def _surprise(ax, report: pd.DataFrame, words: pd.DataFrame, first: int) -> None
     few_ticks(ax, "y", 3)
     ax.set_xlabel("Word")
     ax.set_ylabel("Surprisal (bits)")
-
-
-def _graph(ax, report: pd.DataFrame) -> None:
-    cells, blocks = report[report["metric"] == "similarity"], report[report["metric"] == "block"].sort_values("row")
-    first_words = blocks["estimate"].to_numpy()
-    n = len(first_words)
-    matrix = np.full((n, n), np.nan)
-    row, column = cells["row"].to_numpy(int), cells["column"].to_numpy(int)
-    matrix[row, column] = matrix[column, row] = cells["estimate"].to_numpy()
-    low, high = np.nanpercentile(matrix[~np.eye(n, dtype=bool)], [1, 99.5])
-    ax.imshow(np.clip(matrix, low, high), cmap="Greys", interpolation="nearest", extent=(0, n, n, 0))
-    at = report[(report["metric"] == "boundary") & (report["method"] == "SM")]["place"].to_numpy()
-    edges = np.concatenate([[0], np.interp(at[at <= first_words[-1]], first_words, np.arange(n)), [n]])
-    for a, b in pairwise(edges):
-        ax.plot([a, b, b, a, a], [a, a, b, b, a], color=BOUNDARY, lw=1.0)
-    word_ticks(ax, first_words)
-    ax.set_xlabel("Word")
-    ax.set_ylabel("Word")
 
 
 def _recall(ax, report: pd.DataFrame) -> int:

@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from emcog.errors import DataError
 from emcog.viz.style import BAR, BOUNDARY, COLUMN_MM, INK, LINE, QUIET, TINT, WIDTH_MM, emcog_style, new_figure
 
 ORANGE, GREEN, PURPLE = "#D99000", "#3F9F83", "#9C4F80"  # Wong's, the last two a little darker
@@ -112,6 +111,13 @@ def curve(ax: Axes, x: Any, table: pd.DataFrame, name: str, story: str = "") -> 
     ax.vlines(x[known], low[known], high[known], color=colour, lw=0.7, zorder=2)
 
 
+def by_chance(ax: Axes, axis: str = "y") -> None:
+    """Behind values in standard deviations of chance: a line at 0, and grey where the middle 95% of chance lies."""
+    band, line = (ax.axvspan, ax.axvline) if axis == "x" else (ax.axhspan, ax.axhline)
+    band(-1.96, 1.96, color=TINT, lw=0, zorder=-1)
+    line(0, color=BAR, lw=0.8, zorder=0)
+
+
 def few_ticks(ax: Axes, axis: str, count: int = 4) -> None:
     """A handful of round tick labels."""
     from matplotlib.ticker import MaxNLocator
@@ -124,22 +130,6 @@ def thousands(axis: Any) -> None:
     from matplotlib.ticker import FuncFormatter
 
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-
-
-def word_ticks(ax: Axes, words: np.ndarray, sides: str = "xy", count: int = 4) -> None:
-    """Ticks at round numbers of words on an axis that counts something else.
-
-    Parameters
-    ----------
-    words : the word at each of the places 0, 1, ... of the axis, increasing.
-    """
-    from matplotlib.ticker import MaxNLocator
-
-    told = MaxNLocator(count, steps=[1, 2, 2.5, 5, 10], integer=True).tick_values(words[0], words[-1])
-    told = told[(told >= words[0]) & (told <= words[-1])]
-    at = np.interp(told, words, np.arange(len(words)))
-    for side in sides:
-        (ax.set_xticks if side == "x" else ax.set_yticks)(at, [f"{word:,.0f}" for word in told])
 
 
 def title(ax: Axes, text: str, letter: str = "") -> None:
@@ -161,14 +151,6 @@ def key(figure: Figure, axes: Sequence[Axes], columns: int = 8, below: bool = Fa
         figure.legend(list(shown_once.values()), list(shown_once), handlelength=2.4, columnspacing=1.4, borderpad=0.2,
                       loc="outside lower left" if below else "outside upper left",
                       ncols=min(columns, max(1, len(shown_once))))  # fmt: skip
-
-
-def need_graph(table: pd.DataFrame) -> None:
-    """DataError where a story's report has no key graph to draw."""
-    if "similarity" not in set(table["metric"]):
-        raise DataError(
-            "the story's report has no key graph, as the model gave no keys: choose one with rotary positions"
-        )
 
 
 def stories_of(table: pd.DataFrame) -> list[str]:
@@ -210,6 +192,6 @@ def between(counts: pd.Series) -> str:
 
 __all__ = [
     "AUTHORED", "BAR", "BOUNDARY", "COLUMN_MM", "INK", "LETTERS", "LINE", "QUIET", "TINT", "WIDTH_MM", "between",
-    "caption", "counted", "curve", "dots", "emcog_style", "few_ticks", "key", "look", "need_graph", "page", "shown",
-    "stories_of", "thousands", "title", "whose", "word_ticks",
+    "by_chance", "caption", "counted", "curve", "dots", "emcog_style", "few_ticks", "key", "look", "page", "shown",
+    "stories_of", "thousands", "title", "whose",
 ]  # fmt: skip

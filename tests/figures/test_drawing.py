@@ -15,7 +15,8 @@ from emcog.paths import data_folder
 from emcog.reproduce import FIGURES, load_script, report_table, summary_page, write_report
 from emcog.reproduce.claims import CLAIMS
 from emcog.reproduce.running import draw
-from emcog.viz.panels import LETTERS, LOOKS, between, caption, page, whose, word_ticks
+from emcog.viz.key_matrix import word_ticks
+from emcog.viz.panels import LETTERS, LOOKS, between, caption, page, whose
 
 from .made_up import MADE, made_up
 
