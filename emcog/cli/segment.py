@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -106,30 +108,35 @@ def segment(
 
     lm = load_lm(model, device=device, dtype=dtype, trust_remote_code=trust_remote_code)
     heard = out / f"{stem}.listening"  # of a text that takes minutes: what an interruption leaves to go on from
+    with _resumable(heard), listening(quiet) as progress:
+        settings |= {"progress": progress, "checkpoint": heard}
+        if transcript is None:
+            from emcog.segmenting.long import segment_long
+
+            written = segment_long(source, lm, out, stem, encoding=encoding, **settings)
+        else:
+            from emcog.segmenting import segment as segment_transcript
+
+            segmentation = segment_transcript(transcript, lm, **settings)
+            files = segmentation.save(out, stem, plot=plot)
+    if as_json:
+        show_json(_record(segmentation, files))
+    elif not quiet and transcript is None:
+        _tell(written.n_events, written.n_words, stem, written.files)
+    elif not quiet:
+        _show(segmentation, stem, files)
+
+
+@contextmanager
+def _resumable(heard: Path) -> Iterator[None]:
+    """What was heard is thrown away when the result is safe; an interruption says where it is kept."""
     try:
-        with listening(quiet) as progress:
-            given = {"progress": progress, "checkpoint": heard, **settings}
-            if transcript is None:
-                from emcog.segmenting.long import segment_long
-
-                del given["match"]
-                written = segment_long(source, lm, out, stem, encoding=encoding, **given)
-            else:
-                from emcog.segmenting import segment as segment_transcript
-
-                segmentation = segment_transcript(transcript, lm, **given)
+        yield
     except KeyboardInterrupt:
         if heard.is_dir():
             log_line(f"what was heard is kept in {heard}: the same command goes on there")
         raise
-    files = written.files if transcript is None else segmentation.save(out, stem, plot=plot)
     shutil.rmtree(heard, ignore_errors=True)
-    if as_json:
-        show_json(_record(segmentation, files))
-    elif not quiet and transcript is None:
-        _tell(written.n_events, written.n_words, stem, files)
-    elif not quiet:
-        _show(segmentation, stem, files)
 
 
 def _prepare(
@@ -149,13 +156,15 @@ def _prepare(
     check_destination(out, stem, source=None if standard_input else source)
     from emcog.segmenting import make_settings  # seconds of imports, so it comes last
 
-    checked = {name: value for name, value in settings.items() if name != "match"}
-    if settings["match"] is not None and transcript is not None:
+    match, n_events = settings.pop("match"), settings["n_events"]
+    if match is not None and transcript is not None:
         from emcog.segmenting.matching import matched_people
 
-        people = matched_people(settings["match"], transcript, settings["n_events"], settings["levels"])
-        settings["match"], checked["n_events"] = people, people.event_count(transcript)
-    make_settings(**checked)
+        match = matched_people(match, transcript, n_events, settings["levels"])
+        n_events = match.event_count(transcript)
+    make_settings(**settings | {"n_events": n_events})
+    if transcript is not None:
+        settings["match"] = match
     return transcript, stem
 
 

@@ -151,6 +151,7 @@ def load_lm(
     if isinstance(name, LM):
         return name
     if isinstance(name, nn.Module):
+        _check_in_place(name)
         check_causal(name.eval(), type(name).__name__)
         return LM(name, tokenizer, type(name).__name__)
     if name == "":
@@ -223,6 +224,16 @@ def _hub_answers() -> bool:
     except Exception:  # no network, no name, a proxy's refusal, as the HTTP library of the day calls them
         return False
     return True
+
+
+def _check_in_place(model: nn.Module) -> None:
+    """Raise a ModelError for a model of which accelerate has put a part aside, to be fetched when it is run."""
+    hooked = any(hasattr(module, "_hf_hook") for module in model.modules())
+    if hooked and any(parameter.is_meta for parameter in model.parameters()):
+        raise ModelError(
+            f"parts of this {type(model).__name__} are offloaded (to memory or disk, by accelerate): spread it over "
+            "devices that hold all of it, with a device_map of GPUs alone or of the CPU alone, or choose a smaller one"
+        )
 
 
 @torch.inference_mode()

@@ -66,10 +66,8 @@ class LongText:
         return unknown, unknown
 
     def rows(self, start: int = 0, stop: int | None = None) -> pd.DataFrame:
-        """The words from `start` to `stop`, as in `Transcript.words`."""
+        """The words from `start` to `stop` (one at least), as in `Transcript.words`."""
         starts, ends = self.char_start[start:stop], self.char_end[start:stop]
-        if not len(starts):
-            return word_frame([], [], [])
         first = int(starts[0])
         part = self.text[first : int(ends[-1])]
         spans = zip((starts - first).tolist(), (ends - first).tolist(), strict=True)
