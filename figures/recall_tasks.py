@@ -24,6 +24,11 @@ from emcog.viz.panels import (
 )
 
 METHODS = ("S", "SM", "SM+C", "F", "recency", "random", "window", "full attention")
+ASKED = {
+    "pass_keys": "pass keys of several kinds in one text", "several_keys": "several numbers told apart by names",
+    "key_value": "pairs of names and numbers, without prose", "who_lives_where": "where people live",
+    "associative_recall": "associations of many kinds, asked for in turn",
+}  # fmt: skip
 
 
 def draw(report: pd.DataFrame) -> tuple[Figure, str]:
@@ -55,10 +60,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             title(ax, shown(tasks[k]), LETTERS[k])
         key(figure, axes.ravel())
     about = (
-        "Share of answers that are said exactly, over all depths, for pass keys of several kinds in one text, several "
-        "numbers told apart by names, pairs of names and numbers without prose, where people live, and associations "
-        "of many kinds asked for in turn. "
-        "Settings as for the pass key. Points of one length lie side by side, to tell their intervals apart."
+        f"Share of answers that are said exactly, over all depths: {'; '.join(ASKED[task] for task in tasks)}. Settings "
+        "as for the pass key. Points of one length lie side by side, to tell their intervals apart."
     )
     counts = {f"{k} (questions a point)": v for k, v in counted(correct).items()}
     return figure, caption(

@@ -92,11 +92,13 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim("Retrieval keeps to what is near in time",
               "with both buffers memory can show the contiguity of people's free recall (argued, not measured)",
               f"{FOUNTAS}, section 3.4 and appendix E.1, after Howard & Kahana 2002",
-              "temporal clustering above chance, p < .05; below: no; otherwise open", findings.contiguity),
+              "temporal clustering of what similarity finds (the buffer's neighbours, near by construction, left out) "
+              "above chance, p < .05; below: no; otherwise open", findings.contiguity),
         Claim("Retrieval goes forward",
               "with both buffers memory can show the asymmetry of people's free recall (argued, not measured)",
               f"{FOUNTAS}, section 3.4 and appendix E.1, after Howard & Kahana 2002",
-              "forward asymmetry above chance, p < .05; below: no; otherwise open", findings.asymmetry),
+              "forward asymmetry of what similarity finds above chance, p < .05; below: no; otherwise open",
+              findings.asymmetry),
     ),
     "passkey": (
         Claim("A pass key is found again beyond the window",

@@ -2,7 +2,10 @@
 
 import ast
 import io
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -41,6 +44,24 @@ def test_a_figure_is_whole_and_the_same_twice(name, tmp_path, monkeypatch):
     grey = np.asarray(image.convert("L"))
     edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     assert (edge == 255).all()  # nothing hangs over
+
+
+def test_another_process_draws_the_same(tmp_path):
+    """Where a figure went by the order of a set of names, it would differ with the seed of their hashes."""
+    names = ("cohesion", "human_distance", "calibration")
+    for name in names:
+        write_report(tmp_path / "results" / name, made_up(name))
+    code = (
+        "import sys; from pathlib import Path; from emcog.reproduce.running import draw\n"
+        "for name in sys.argv[3:]: draw(name, Path(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    for seed in "12":
+        done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "results"), str(tmp_path / seed), *names],
+                              env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, text=True)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    files = sorted(path.name for path in (tmp_path / "1").iterdir())
+    assert len(files) == 3 * len(names)
+    assert all((tmp_path / "1" / file).read_bytes() == (tmp_path / "2" / file).read_bytes() for file in files)
 
 
 ALLOWED = ("collections", "dataclasses", "itertools", "matplotlib", "numpy", "pandas", "scipy", "sys", "emcog.viz")
