@@ -60,8 +60,9 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             title(ax, shown(tasks[k]), LETTERS[k])
         key(figure, axes.ravel())
     about = (
-        f"Share of answers that are said exactly, over all depths: {'; '.join(ASKED[task] for task in tasks)}. Settings "
-        "as for the pass key. Points of one length lie side by side, to tell their intervals apart."
+        "Share of answers that are said exactly, over all depths: "
+        f"{'; '.join(ASKED[task] for task in tasks)}. Settings as for the pass key. Points of one length lie side by "
+        "side, to tell their intervals apart."
     )
     counts = {f"{k} (questions a point)": v for k, v in counted(correct).items()}
     return figure, caption(
