@@ -16,6 +16,7 @@ pieman      Pie Man: the consensus times against the clauses, approximate: speec
 
 import argparse
 from collections.abc import Callable
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -25,9 +26,10 @@ import pandas as pd
 import emcog
 from emcog.boundaries import shuffled
 from emcog.cli.scripts import find_shared_data
-from emcog.human import load_dataset, spread_by_characters
+from emcog.human import AnnotationSet, load_dataset, spread_by_characters
 from emcog.pages import docs_page, fill, markdown_table, measured_on
-from emcog.stats import AgreementSettings, Keys, cohesion, match_recall, reading_times, recall_curves, tidy
+from emcog.reproduce import Heard, hear
+from emcog.stats import AgreementSettings, cohesion, match_recall, reading_times, recall_curves, tidy
 from emcog.stats.agreement import MEASURES, Partitions
 from emcog.stats.agreement.ceiling import ceiling
 from emcog.stats.comparing import compare_rows
@@ -62,34 +64,37 @@ def reading(quick: bool) -> pd.DataFrame:
     return pd.concat(parts)
 
 
+@cache
+def sherlock_heard() -> tuple[Heard, AnnotationSet]:
+    """The written descriptions, listened to once for all methods, and the scenes."""
+    data = load_dataset("sherlock")
+    return hear(data.transcripts["sherlock"], emcog.load_lm()), data.annotations["sherlock"]
+
+
 def sherlock(quick: bool) -> pd.DataFrame:
     """Every method at the people's number of events, and S as in the paper (gamma 1)."""
-    data = load_dataset("sherlock")
-    story, people = data.transcripts["sherlock"], data.annotations["sherlock"]
-    made = {f"{m}, 50 events": emcog.segment(story, method=m, n_events=people.event_count(), snap="word")
+    heard, people = sherlock_heard()
+    crowd, settings = people.crowd(heard.transcript), AgreementSettings(tolerance=VOLUMES_S, tolerance_unit="s")
+    made = {f"{m}, {people.event_count()} events": heard.starts(m, people.event_count(), snap=True)
             for m in (METHODS[:1] if quick else METHODS)}  # fmt: skip
-    made["S, gamma 1"] = emcog.segment(story, method="S", snap="word")
-    return emcog.compare(made, people, settings=AgreementSettings(tolerance=VOLUMES_S, tolerance_unit="s"),
-                         n_null=99 if quick else 10_000, dataset="sherlock")  # fmt: skip
+    made["S, gamma 1"] = heard.starts("S", snap=True)
+    rows = []
+    for method, starts in made.items():
+        about = {"analysis": "agreement", "dataset": "sherlock", "story": "sherlock", "model": "embedded"}
+        found = compare_rows(heard.first_words(starts), crowd, settings=settings, n_null=99 if quick else 10_000)
+        rows += [about | {"method": method} | row for row in found]
+    return tidy(rows)
 
 
 def cohesive(quick: bool) -> pd.DataFrame:
     """The scenes' cohesion in the keys, beside the methods' own at the same number of events."""
-    data = load_dataset("sherlock")
-    story, people = data.transcripts["sherlock"], data.annotations["sherlock"]
-    lm = emcog.load_lm()
-    count = len(lm.model.get_decoder().layers)
-    layers = list(range(count // 2, count))
-    keys = Keys(layers)
-    listening = emcog.listen(story, lm, on_keys=keys)
-    owner = listening.tokens["word_index"].to_numpy()
-    scenes = np.searchsorted(owner, people.crowd(story).starts)
-    k, n = people.event_count(), len(owner)
-    made = {"people": scenes, "random": shuffled(np.union1d([0], scenes), n, seed=1)}
+    heard, people = sherlock_heard()
+    scenes = heard.first_tokens(people.crowd(heard.transcript).starts)
+    made = {"people": scenes, "random": shuffled(scenes, heard.n, seed=1)}
     for method in METHODS[:1] if quick else METHODS:
-        made[method] = emcog.segment(story, lm, method=method, n_events=k).boundaries
-    return cohesion(keys, made, n_null=20 if quick else 1000, per_head=not quick, dataset="sherlock", story="sherlock",
-                    model="embedded")  # fmt: skip
+        made[method] = heard.starts(method, people.event_count())
+    return cohesion(heard.needed_keys[heard.upper], made, layers=heard.upper, n_null=20 if quick else 1000,
+                    per_head=not quick, dataset="sherlock", story="sherlock", model="embedded")  # fmt: skip
 
 
 def recall(quick: bool) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from emcog.errors import DataError
 from emcog.human import AnnotationSet, ConsensusRule, Crowd, people_of
 from emcog.options import check_choice, check_number
 from emcog.stats.agreement import MEASURES, AgreementSettings
-from emcog.stats.agreement.ceiling import ceiling
+from emcog.stats.agreement.ceiling import ceilings
 from emcog.stats.comparing import Key, compare_rows, measures_of
 from emcog.stats.nulls import NULLS
 from emcog.stats.rows import tidy
@@ -148,4 +148,5 @@ def _first_words(segmentation: Any, crowd: Crowd) -> np.ndarray:
 
 def _ceilings(crowd: Crowd, metrics: Sequence[str] | None, settings: AgreementSettings) -> dict[Key, float]:
     chosen, _ = measures_of(metrics, crowd)
-    return {(measure.name, variant): ceiling(measure, crowd, settings, variant).mean for measure, variant in chosen}
+    found = ceilings(chosen, crowd, settings)
+    return {(measure.name, variant): one.mean for (measure, variant), one in zip(chosen, found, strict=True)}

@@ -44,20 +44,35 @@ def count_ratio(batch: Partitions, crowd: Crowd, settings: AgreementSettings) ->
 
 
 def _w1(batch: Partitions, crowd: Crowd, at: np.ndarray) -> np.ndarray:
-    apart = _apart(batch, crowd)
-    return np.where(batch.counts > 0, np.abs(apart, out=apart) @ np.diff(at), np.nan)
+    """Area between each partition's cumulative distribution and the crowd's, which is W1 on a line."""
+    share = batch.cumulative[:, 1:-1] / np.maximum(batch.counts, 1)[:, None]
+    share -= np.cumsum(crowd.consensus)[:-1] / len(crowd.starts)
+    return np.where(batch.counts > 0, np.abs(share, out=share) @ np.diff(at), np.nan)
 
 
 def _around(batch: Partitions, crowd: Crowd) -> np.ndarray:
-    apart = _apart(batch, crowd)
-    if apart.shape[1] == 0:
-        return np.full(len(batch), np.nan)
-    apart -= np.median(apart, axis=1, keepdims=True)
-    return np.where(batch.counts > 0, np.abs(apart, out=apart).sum(axis=1), np.nan)
+    value, width = _apart(batch, crowd)
+    order = np.argsort(value, axis=1)
+    half = 2 * np.cumsum(np.take_along_axis(width, order, 1), axis=1) >= width.sum(1, keepdims=True)
+    median = np.take_along_axis(value, np.take_along_axis(order, half.argmax(1)[:, None], 1), 1)
+    return np.where(batch.counts > 0, (np.abs(value - median) * width).sum(1), np.nan)
 
 
-def _apart(batch: Partitions, crowd: Crowd) -> np.ndarray:
-    """Each partition's cumulative distribution less the crowd's, between neighbouring units. (n, n_units - 1)."""
-    share = batch.cumulative[:, 1:-1] / np.maximum(batch.counts, 1)[:, None]
-    share -= np.cumsum(crowd.consensus)[:-1] / len(crowd.starts)
-    return share
+def _apart(batch: Partitions, crowd: Crowd) -> tuple[np.ndarray, np.ndarray]:
+    """Each partition's cumulative distribution less the crowd's, and over how many units each value holds.
+
+    Two arrays (n_partitions, pieces), a piece after every boundary of either side and one before the first: fewer by
+    far than units.
+    """
+    own, theirs, end = batch.counts, crowd.starts, batch.n_units - 1
+    rows, units = batch.places
+    most = int(own.max(initial=0))
+    column = np.arange(len(units)) - (np.cumsum(own) - own)[rows]
+    place = np.full((len(batch), most + len(theirs)), end)  # what stays so is a piece of no width
+    step = np.zeros(place.shape)
+    place[rows, column], step[rows, column] = units, 1 / own[rows]
+    place[:, most:], step[:, most:] = theirs, -1 / len(theirs)
+    order = np.argsort(place, axis=1, kind="stable")
+    place, value = np.take_along_axis(place, order, 1), np.cumsum(np.take_along_axis(step, order, 1), axis=1)
+    width = np.diff(place, axis=1, prepend=0, append=end)
+    return np.concatenate([np.zeros((len(batch), 1)), value], axis=1), width
