@@ -63,10 +63,9 @@ def require_sane(marks: pd.DataFrame, duration_s: float, n_words: int | None, wh
         guess = next((text for kind, *_, text in _guesses(marks, values, end, timed) if kind == "milliseconds?"), "")
         advice = guess or "another story's marks? give those of this one"
         raise DataError(f"{where}: {outside.sum()} of {len(marks)} marks lie outside the story ({named}): {advice}")
-    unit = "s" if timed else "words"
+    size = f"{end:g} s" if timed else f"{n_words} words"
     warnings.warn(
-        f"{where}: {outside.sum()} of {len(marks)} marks lie outside the story of {end:g} {unit} and are left out: "
-        f"{named}",
+        f"{where}: {outside.sum()} of {len(marks)} marks lie outside the story of {size} and are left out: {named}",
         stacklevel=3,
     )
     return marks[~outside]

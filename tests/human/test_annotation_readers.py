@@ -153,6 +153,20 @@ def test_array(tmp_path):
 # --- BIDS, ELAN, Praat ------------------------------------------------------------------------------------------------
 
 
+def test_bids_keeps_people_in_one_file_apart(write):
+    rows = "onset\tduration\tparticipant_id\tid\n3.5\t0\tp1\t1\nn/a\t0\tp3\t2\n4\t0\tp2\t3\n5\t0\tn/a\t4\n"
+    found = read_annotations(write("sub-07_events.tsv", rows))
+    assert found.observers == ("p1", "p3", "p2", "07")
+    assert found.marks["observer"].tolist() == ["p1", "p2", "07"]
+    alone = read_annotations(write("sub-08_events.tsv", rows.replace("participant_id", "value")))
+    assert alone.observers == ("08",)  # a column id numbers events
+
+
+def test_a_decimal_comma_is_named(write):
+    with pytest.raises(DataError, match=r"row 2: '3,5' in column 'time_s' has a decimal comma: write 3\.5"):
+        read_annotations(write("comma.csv", "observer;time_s\na;3,5\n"))
+
+
 def test_bids_takes_what_speaks_of_boundaries(write):
     table = (
         "onset\tduration\ttrial_type\n0\t300\tstory\n3.5\t0\tevent_boundary\n9\t0\tbutton_press\nn/a\t0\tbutton_press\n"

@@ -23,6 +23,7 @@ ALIASES = {
     "stimulus": ("stimulus", "story", "film", "movie", "video", "item"),
 }  # fmt: skip
 UNITS = {"s": 1.0, "sec": 1.0, "secs": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3, "milliseconds": 1e-3}
+DECIMAL_COMMA = re.compile(r"\d+,\d+")
 MISSING = frozenset({"", "n/a", "na", "nan", "none", "null", "-"})
 
 
@@ -178,6 +179,11 @@ def number(source: Source, cell: str, row: int, column: str) -> float | None:
         value = float(cell)
     except ValueError:
         value = math.inf
+    if not math.isfinite(value) and DECIMAL_COMMA.fullmatch(cell):
+        raise source.error(
+            f"row {row}: {cell[:40]!r} in column {column!r} has a decimal comma: write {cell.replace(',', '.')[:40]} (a "
+            "spreadsheet saves points when its language is English)"
+        )
     if not math.isfinite(value):
         raise source.error(
             f"row {row}: {cell[:40]!r} in column {column!r} is not a number: correct it, or leave it empty"

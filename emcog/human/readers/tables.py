@@ -3,7 +3,7 @@
 import re
 from itertools import pairwise
 
-from emcog.human.readers.source import Read, Source, cells_of, column_of, number, rescaled, scale_of
+from emcog.human.readers.source import MISSING, Read, Source, cells_of, column_of, number, rescaled, scale_of
 
 BOUNDARY_EVENT = re.compile(r"bound|press|button|segment|response|keypress", re.IGNORECASE)
 SUBJECT = re.compile(r"(?:^|[_/])sub-([A-Za-z0-9]+)")
@@ -86,7 +86,8 @@ def of_stimulus(
 def read_bids(source: Source) -> Read:
     """BIDS events.tsv: onset in seconds; of several trial types, those that speak of boundaries or presses.
 
-    The observer is the sub- of the file's name. `event` names the trial type to take.
+    The observer is that of the row's own column, where events of several people were put together, else the sub- of the
+    file's name. `event` names the trial type to take.
     """
     header, body = cells_of(source, "\t")
     if "onset" not in header:
@@ -94,12 +95,18 @@ def read_bids(source: Source) -> Read:
     onset = header.index("onset")
     found = Read(duration_s=source.options.duration_s, stimulus=source.options.stimulus or "")
     subject = SUBJECT.search(str(source.path))
-    who = source.options.observer or (subject[1] if subject else source.stem)
-    found.present(who)
+    everybody = source.options.observer or (subject[1] if subject else source.stem)
+    own = column_of(source, header, "observer")
+    if own is not None and "observer" not in source.options.columns and header[own].casefold() == "id":
+        own = None  # in BIDS more likely the event's
+    if own is None:
+        found.present(everybody)
     kind = header.index("trial_type") if "trial_type" in header else None
     chosen = _events(source, [cells[kind] for _, cells in body]) if kind is not None else None
     scale = scale_of(source, "onset")
     for row, cells in body:
+        who = cells[own] if own is not None and cells[own].casefold() not in MISSING else everybody
+        found.present(who)
         if chosen is not None and kind is not None and cells[kind] not in chosen:
             continue
         value = number(source, cells[onset], row, "onset")
