@@ -46,8 +46,8 @@ def compare(
     human : an `AnnotationSet`; a file that `emcog.human.read_annotations` reads; the name of a dataset (`emcog datasets
         list`), of which the story with the segmentation's name is taken; or a `Crowd` that lies on the same words.
     metrics : names in `emcog.stats.agreement.MEASURES`; None for all. Measures that must stand together come together.
-    null, n_null, seed : what chance means (a name in `emcog.stats.NULLS`; None: circular shift, and for matched and
-        matched_precision shuffled event lengths, as they are defined), how many draws, and from which seed.
+    null, n_null, seed : what chance means (a name in `emcog.stats.NULLS`; None: circular shift, and for matched
+        shuffled event lengths, as it is defined), how many draws, and from which seed.
     settings : tolerance and the like.
     rule : how observers become a consensus; default by density, or the release's own list where nothing else is there.
     reaction_time_s : taken off every time that people marked.

@@ -70,14 +70,17 @@ def test_failing_names_what_fails(calibration):
             ("coverage", "agreement", "f1", "v", "interval", 0.9),
             ("coverage", "agreement", "pk", "v", "interval", 0.95),
             ("coverage", "agreement", "recall", "v", "interval", 0.99),
+            ("coverage", "agreement", "hamming", "v", "interval", 0.985),
+            ("coverage", "random order", "lag_crp", "lag +1", "interval", 0.95),
             ("power", "regular", "f1", "v", "circular_shift", 0.9)]  # fmt: skip
     table = pd.DataFrame(rows, columns=["test", "kind", "metric", "variant", "null_model", "rate"]).assign(se=0.005)
-    ours, others, careful, narrow, wide = calibration.failing(table).split("\n\n")
+    ours, others, careful, narrow, wide, why = calibration.failing(table).split("\n\n")
     for said in ("f1 (v) with regular (circular_shift, 7.0% ± 0.5%)", "matched (v) with", "slope (lag 0) with"):
         assert said in ours
     assert "wasserstein" not in ours and "wald" not in ours and ours.count(";") == 2
     assert "wasserstein (units) with clustered (shuffled_lengths, 17.0%" in others and "wald" in others
     assert "boundary_density (v) with regular (circular_shift, 2.0%" in careful
+    assert why.startswith("- hamming: goes by single boundaries") and "lag_crp" not in why
     assert "f1" in narrow and "recall" in wide and "pk" not in narrow + wide
 
 

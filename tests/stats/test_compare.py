@@ -78,10 +78,10 @@ def around(ours, theirs):
 def test_a_row_is_the_measure_by_hand(table, far, people):
     crowd = people.crowd(far)
     starts = far.events["start_word"].to_numpy()[1:]
-    for name in ("matched_precision", "window_diff", "wasserstein"):
+    for name in ("matched", "matched_precision", "window_diff", "wasserstein"):
         measure, row = MEASURES[name], pick(table, "SC", name)
         assert row.estimate == measure.score(starts, crowd, TIGHT)
-        assert row.null_model == ("shuffled_lengths" if name == "matched_precision" else "circular_shift")
+        assert row.null_model == ("shuffled_lengths" if name == "matched" else "circular_shift")
         null = measure.score_many(Partitions.of(draws(starts, N, row.null_model, 199), N), crowd, TIGHT)
         assert row.null_mean == pytest.approx(null.mean())
         if name == "wasserstein":  # its p is that of the distance around the circle

@@ -181,8 +181,8 @@ def number(source: Source, cell: str, row: int, column: str) -> float | None:
         value = math.inf
     if not math.isfinite(value) and DECIMAL_COMMA.fullmatch(cell):
         raise source.error(
-            f"row {row}: {cell[:40]!r} in column {column!r} has a decimal comma: write {cell.replace(',', '.')[:40]} (a "
-            "spreadsheet saves points when its language is English)"
+            f"row {row}: {cell[:40]!r} in column {column!r} has a decimal comma: write {cell.replace(',', '.')[:40]}; "
+            "a spreadsheet saves points when its language is English"
         )
     if not math.isfinite(value):
         raise source.error(

@@ -107,7 +107,6 @@ MEASURES: dict[str, Measure] = {
         Measure(
             "matched_precision", "share of our boundaries with one of the people's near",
             {"any within the tolerance": matched_precision}, "share", tolerant=True, beside=("matched",),
-            null=EVENT_LENGTHS,
         ),
         Measure(
             "boundary_density", "people's segmentation magnitude at our boundaries over its mean; 1 is chance",
