@@ -43,7 +43,7 @@ CHUNK = 50
 CONTINUOUS = ("wasserstein", "boundary_density", "point_biserial", "agreement_index")
 """Measures with many values; the others count boundaries, and their p, which count ties, are careful."""
 STEPS = (
-    "goes by single boundaries of the consensus, which jumps more from half to half of the observers than the jackknife "
+    "goes by single boundaries of the consensus, which jumps more from half to half of the observers than a jackknife "
     "takes it to: too wide is the safe side"
 )
 REASONS = {
