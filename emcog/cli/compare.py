@@ -37,8 +37,8 @@ def compare(
 ) -> None:
     """Compare segmentations with people's: agreement, chance and the people's agreement with each other.
 
-    Writes comparison.csv, .parquet, .md and .tex. Null models: circular_shift (default; for matched and
-    matched_precision the next), shuffled_lengths, uniform.
+    Writes comparison.csv, .parquet, .md and .tex. Null models: circular_shift (default), shuffled_lengths
+    (default for matched), uniform.
     """
     from emcog.human import ConsensusRule
     from emcog.stats import AgreementSettings, save

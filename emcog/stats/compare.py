@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emcog.errors import DataError
+from emcog.errors import DataError, OptionError
 from emcog.human import AnnotationSet, ConsensusRule, Crowd, people_of
 from emcog.options import check_choice, check_number
 from emcog.stats.agreement import MEASURES, AgreementSettings
@@ -68,6 +68,8 @@ def compare(
     """
     if null is not None:
         check_choice("null", null, NULLS)
+    if metrics is not None and not metrics:
+        raise OptionError(f"metrics names no measure: choose from {', '.join(MEASURES)}, or leave it out for all")
     for name in metrics or ():
         check_choice("metric", name, MEASURES)
     n_null = int(check_number("n_null", n_null, low=1, integer=True))

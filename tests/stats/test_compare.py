@@ -129,6 +129,8 @@ def test_reaction_time_is_taken_off(story):
 def test_what_is_wrong_is_said(story, people):
     with pytest.raises(OptionError, match="window_diff"):
         emcog.compare(story, people, metrics=["windowdiff"])
+    with pytest.raises(OptionError, match="names no measure: choose from precision"):
+        emcog.compare(story, people, metrics=[])
     with pytest.raises(OptionError, match="circular_shift"):
         emcog.compare(story, people, null="shift")
     with pytest.raises(DataError, match="Segmentation"):
