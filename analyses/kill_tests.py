@@ -105,12 +105,21 @@ def _often(folder: Path) -> None:
     journal.EVERY_S = OFTEN_S
 
 
+def _often_and_on_disk(folder: Path) -> None:
+    from emcog.transcript import long
+
+    _often(folder)
+    long.LONG = 1000
+
+
+_SEGMENT = ("segment", "story.txt", "--method", "SM", "--out", "OUT", "--quiet")
 _TRAIN = ("train-lm", "book.txt", "--out", "OUT", "--tokens", "4096", "--vocab-size", "512", "--batch-tokens", "256",
           "--context", "128", "--hidden-size", "64", "--intermediate-size", "64", "--layers", "1", "--heads", "1",
           "--kv-heads", "1", "--save-every", str(OFTEN_S), "--device", "cpu", "--quiet")  # fmt: skip
 _READ = ("read", "story.txt", "--memory", "OUT", "--n-init", "4", "--n-local", "256", "--chunk", "64", "--quiet")
 CASES = {
-    "segment": Case(("segment", "story.txt", "--method", "SM", "--out", "OUT", "--quiet"), _story, _often),
+    "segment": Case(_SEGMENT, _story, _often),
+    "segment, long": Case(_SEGMENT, _story, _often_and_on_disk),  # as a text is that is too long to be held
     "read": Case(_READ, _story),
     "datasets fetch": Case(("datasets", "fetch", "infinitebench", "--quiet"), _card, _own_cards),
     "train-lm": Case(_TRAIN, _book, timed=("curve.tsv",)),
@@ -241,11 +250,11 @@ def kill(name: str, moments: int, seed: int) -> dict[str, object]:
 
     Returns
     -------
-    dict: command; undisturbed_s; moments; killed (before its end); begun (something of the output was there by then);
-    put_right (by the next run); seed.
+    dict: command; undisturbed_s; moments; begun (something of the output was there by then); put_right (by the next
+    run); seed.
     """
     case, rng = CASES[name], random.Random(f"{name} {seed}")
-    counts = dict.fromkeys(("killed", "begun", "put_right"), 0)
+    counts = dict.fromkeys(("begun", "put_right"), 0)
     with tempfile.TemporaryDirectory(prefix="emcog-kill-") as place:
         base = Path(place, "input")
         base.mkdir()
@@ -257,9 +266,8 @@ def kill(name: str, moments: int, seed: int) -> dict[str, object]:
         expected = contents(calm, case)
         for i in range(moments):
             # The folder's path is the same in all runs, since records may name it.
-            folder = Path(shutil.move(calm, Path(place, "before")) and shutil.copytree(base, calm))
-            status, _ = run(case, folder, rng.uniform(0, seconds * 1.05))
-            counts["killed"] += status == -signal.SIGKILL
+            shutil.move(calm, Path(place, "before"))
+            folder = _killed(case, base, calm, lambda: rng.uniform(0, seconds))
             counts["begun"] += (folder / "OUT").exists()
             status, _ = run(case, folder)
             right = status == 0 and contents(folder, case) == expected
@@ -275,6 +283,17 @@ def kill(name: str, moments: int, seed: int) -> dict[str, object]:
             else:
                 shutil.rmtree(Path(place, "before"))
     return {"command": name, "undisturbed_s": seconds, "moments": moments, **counts, "seed": seed}
+
+
+def _killed(case: Case, base: Path, folder: Path, moment: Callable[[], float]) -> Path:
+    """A copy of `base` in which the command was killed; a moment that comes after its end is drawn again."""
+    for _ in range(100):
+        shutil.copytree(base, folder)
+        status, _ = run(case, folder, moment())
+        if status == -signal.SIGKILL:
+            return folder
+        shutil.rmtree(folder)
+    raise RuntimeError("the command ends before every moment that is drawn: it takes far less time than undisturbed")
 
 
 def said(folder: Path) -> str:

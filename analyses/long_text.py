@@ -5,7 +5,7 @@
 The texts (.txt, or .txt.xz as for emcog train-lm) are joined to one file of so many tokens, which is listened to and
 segmented as `emcog segment` does it. Interrupted (Ctrl-C, kill, or --minutes, after which it stops at the next
 checkpoint), the same command goes on there; times are taken chunk by chunk, so pauses do not count. Run it on a quiet
-machine. Joined text, columns and results take some 150 bytes a token on the disk.
+machine. Joined text, columns and results take some 200 bytes a token on the disk.
 
 Writes chunks.csv (CPU seconds and anonymous memory of every chunk), report.csv (stretches) and the segmentation to
 results/long_text; prints the table, of a piece too, and with --write puts it into docs/robustness.md. The exit status

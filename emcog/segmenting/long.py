@@ -44,7 +44,7 @@ def segment_long(
     ----------
     path : the text. encoding : as in `read_transcript`.
     folder, stem : where the files go and how they begin, as in `Segmentation.save`. Text and columns lie there too in
-        the meantime, hidden: some 70 bytes a token.
+        the meantime, hidden: some 80 bytes a token.
     progress, checkpoint and the settings : as in `segment`, but for `match`. Memory is bounded for the threshold's
         proposals without n_events (S, SM, SC); see `find_events`.
 
