@@ -4,6 +4,7 @@ import glob
 import itertools
 import math
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -22,6 +23,7 @@ READING_KEYS = (
 )  # fmt: skip
 SETTING_KEYS = ("method", *[field.name for field in fields(SegmentSettings)])
 MAX_BYTES, MAX_JOBS = 2**20, 100_000
+DEEP_KEY = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){100}""")
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,10 @@ def _toml(path: Path) -> dict[str, Any]:
     if len(content) > MAX_BYTES:
         raise DataError(f"larger than {MAX_BYTES:,} bytes: this is no plan")
     try:
-        return tomllib.loads(content.decode().replace("\r\n", "\n"))
+        text = content.decode().replace("\r\n", "\n")
+        if DEEP_KEY.search(text):  # Python's reader takes hours over a megabyte of them
+            raise DataError("a key of a hundred parts (a.b.c...): this is no plan")
+        return tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise DataError(f"byte {error.start} is not UTF-8: save the plan as UTF-8") from None
     except (ValueError, RecursionError) as error:
