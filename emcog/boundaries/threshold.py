@@ -13,23 +13,25 @@ _BLOCK = 2**21
 """Values held at once: windows of any length take the same memory."""
 
 
-def running_scores(signal: np.ndarray, window: int = 512) -> np.ndarray:
+def running_scores(signal: np.ndarray, window: int = 512, last: int | None = None) -> np.ndarray:
     """How far each value lies above the mean of the `window` values before it, in their standard deviations.
 
     Parameters
     ----------
     signal : float array, shape (n,). NaNs are left out of means and deviations, and have no score.
     window : preceding values that are looked at, the value itself not among them; at least MIN_SAMPLES.
+    last : so many values at the end are scored only; None: all.
 
     Returns
     -------
-    float64 array, shape (n,): (signal_t - mean_t) / sd_t with ddof 1; NaN where fewer than MIN_SAMPLES values came
+    float64 array, shape (n,) or (last,): (signal_t - mean_t) / sd_t with ddof 1; NaN where fewer than MIN_SAMPLES values came
     before. Where sd_t is 0, +inf for a value above the mean and -inf otherwise.
     """
-    return np.concatenate([np.empty(0), *(scores for _, scores in _score_blocks(signal, window))])
+    first = 0 if last is None else max(0, len(signal) - last)
+    return np.concatenate([np.empty(0), *(scores for _, scores in _score_blocks(signal, window, first))])
 
 
-def _score_blocks(signal: np.ndarray, window: int) -> Iterator[tuple[int, np.ndarray]]:
+def _score_blocks(signal: np.ndarray, window: int, first: int = 0) -> Iterator[tuple[int, np.ndarray]]:
     """The scores of `running_scores` stretch by stretch, with where each begins: the signal may be a mapped file."""
     signal = np.asarray(signal)
     n = len(signal)
@@ -37,7 +39,7 @@ def _score_blocks(signal: np.ndarray, window: int) -> Iterator[tuple[int, np.nda
     window = min(window, max(n, 1))
     rows = max(1, _BLOCK // window)
     # Two passes over every window, block by block: exact where one pass over running sums would cancel.
-    for start, stop in blocks(n, rows):
+    for start, stop in ((first + a, first + b) for a, b in blocks(n - first, rows)):
         padded = np.full(window + stop - start, np.nan)
         known_before = min(start, window)
         padded[window - known_before :] = np.ldexp(signal[start - known_before : stop].astype(np.float64), shift)

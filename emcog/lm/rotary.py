@@ -70,6 +70,19 @@ class Rotation:
         scale = self.cos[:, length - context : length - context + 1]
         self._far_cos, self._far_sin = cos[:, :1] * scale, sin[:, :1] * scale
         self._apply = sys.modules[type(decoder.layers[0].self_attn).__module__].apply_rotary_pos_emb
+        self._halves = self._turns_halves()
+        if self._halves:
+            self.sin, self._far_sin = _against(self.sin), _against(self._far_sin)
+
+    def _turns_halves(self) -> bool:
+        """Whether the model's formula is the usual one, the second half of a head against the first: that takes fewer
+        steps than the model's own, and no keys where there are queries only."""
+        width = self.cos.shape[-1]
+        cos, sin = self.cos[:, -3:], self.sin[:, -3:]
+        states = torch.linspace(-1, 1, 6 * width, device=cos.device).to(cos.dtype).view(1, 2, 3, width)
+        wanted = self._apply(states, states, cos, sin)[0]
+        tolerance = 1e-6 if states.dtype == torch.float32 else 2e-2
+        return bool(torch.allclose(_turn(states, cos, _against(sin)), wanted, rtol=0, atol=tolerance))
 
     def __call__(self, states: torch.Tensor, start: int) -> torch.Tensor:
         """Rotate `states` (batch, heads, n, head_dim) at positions start..start+n-1."""
@@ -80,7 +93,7 @@ class Rotation:
         """Rotate queries and keys of the same tokens, at positions start, start + 1, ..."""
         stop = start + keys.shape[-2]
         cos, sin = self.cos[:, start:stop], self.sin[:, start:stop]
-        if cos.shape[-1] != keys.shape[-1]:
+        if self._halves or cos.shape[-1] != keys.shape[-1]:
             return self._rotate(queries, cos, sin), self._rotate(keys, cos, sin)
         return self._apply(queries, keys, cos, sin)
 
@@ -103,8 +116,20 @@ class Rotation:
 
     def _rotate(self, states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
         width = cos.shape[-1]
+        if self._halves and width == states.shape[-1]:
+            return _turn(states, cos, sin)
         # The formula takes queries and keys at once; no heads at all serve as the other argument.
         if width == states.shape[-1]:
             return self._apply(states, states[:, :0], cos, sin)[0]
         turned, rest = states[..., :width], states[..., width:]
         return torch.cat([self._apply(turned, turned[:, :0], cos, sin)[0], rest], dim=-1)
+
+
+def _turn(states: torch.Tensor, cos: torch.Tensor, against: torch.Tensor) -> torch.Tensor:
+    return torch.addcmul(states * cos, states.roll(states.shape[-1] // 2, -1), against)
+
+
+def _against(sin: torch.Tensor) -> torch.Tensor:
+    """Sines for `_turn`: the first half of a head takes the second away."""
+    first, second = sin.chunk(2, -1)
+    return torch.cat([-first, second], -1)

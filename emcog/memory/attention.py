@@ -93,7 +93,12 @@ class MemoryAttention:
             part = local(q, k, value, sliding_window or self.n_local, scaling, softcap)
             return part.out.transpose(1, 2), None
 
+        # A single query asks and attends from afar as the same vector.
+        alone = turn.from_afar(query) if turn and n == 1 else None
+
         def mean_query() -> torch.Tensor:
+            if alone is not None:
+                return alone[0, :, 0]
             mean = query if n == 1 else query.float().mean(2, keepdim=True).to(query.dtype)
             return (turn.from_afar(mean) if turn else mean)[0, :, 0]
 
@@ -103,9 +108,9 @@ class MemoryAttention:
         if remembered is not None or leaving:
             leave = (raw[:, :, :leaving], value[:, :, :leaving])
             if query.device.type == "cpu":
-                part = self._far(part, query, remembered, leave, past - self.n_local, turn, scaling, softcap)
+                part = self._far(part, query, alone, remembered, leave, past - self.n_local, turn, scaling, softcap)
             else:
-                part = self._far_at_once(part, query, remembered, leave, turn, scaling, softcap)
+                part = self._far_at_once(part, query, alone, remembered, leave, turn, scaling, softcap)
         step = self.host.sample
         if step and (asked := range(-self.host.seen % step, n, step)):
             self.host.note(layer, self._received(asked, q, k, part.lse, scaling, softcap))
@@ -128,12 +133,12 @@ class MemoryAttention:
         return _Part(*outs, *lses) if len(outs) == 1 else _Part(torch.cat(outs, 2), torch.cat(lses, 2))
 
     def _far(
-        self, part: _Part, query: torch.Tensor, remembered: Remembered | None, leave: tuple[torch.Tensor, torch.Tensor],
-        first: int, turn: Rotation | None, scaling: float, softcap: float | None,
+        self, part: _Part, query: torch.Tensor, alone: torch.Tensor | None, remembered: Remembered | None,
+        leave: tuple[torch.Tensor, torch.Tensor], first: int, turn: Rotation | None, scaling: float, softcap: float | None,
     ) -> _Part:  # fmt: skip
         """Join what is remembered, which all queries see, and what leaves: query i sees key j of it where j <= first+i.
 
-        All of it is seen at the one far distance, by raw queries.
+        All of it is seen at the one far distance, by raw queries; `alone` is a single query turned to see raw keys so.
         """
         key, value = leave
         leave_key = turn.far(key) if turn and key.shape[2] else key
@@ -142,7 +147,9 @@ class MemoryAttention:
             far_key, far_value = remembered.get()
             if remembered.spare is not None:
                 far_key, far_value = (x[:, :, int(remembered.spare) :] for x in (far_key, far_value))
-            if turn and not key.shape[2] and query.shape[1] * query.shape[2] < far_key.shape[1] * far_key.shape[2]:
+            if alone is not None:
+                query = alone
+            elif turn and not key.shape[2] and query.shape[1] * query.shape[2] < far_key.shape[1] * far_key.shape[2]:
                 query = turn.from_afar(query)  # the queries turn, or the keys: whichever are fewer
             elif turn:
                 far_key = turn.far(far_key)
@@ -179,8 +186,8 @@ class MemoryAttention:
         return _Part(*attend_part(q, k, value, scaling, softcap, causal=True, window=window))
 
     def _far_at_once(
-        self, part: _Part, query: torch.Tensor, remembered: Remembered | None, leave: tuple[torch.Tensor, torch.Tensor],
-        turn: Rotation | None, scaling: float, softcap: float | None,
+        self, part: _Part, query: torch.Tensor, alone: torch.Tensor | None, remembered: Remembered | None,
+        leave: tuple[torch.Tensor, torch.Tensor], turn: Rotation | None, scaling: float, softcap: float | None,
     ) -> _Part:  # fmt: skip
         """`_far` for an accelerator, in one kernel: what leaves stands behind what is remembered; the last query sees
         all of it, each query before that one key less."""
@@ -192,7 +199,9 @@ class MemoryAttention:
             if leaving:
                 far_key, far_value = torch.cat([far_key, key], 2), torch.cat([far_value, value], 2)
             key, value = far_key, far_value
-        if turn and query.shape[1] * query.shape[2] < key.shape[1] * key.shape[2]:
+        if alone is not None:
+            query = alone
+        elif turn and query.shape[1] * query.shape[2] < key.shape[1] * key.shape[2]:
             query = turn.from_afar(query)
         elif turn:
             key = turn.far(key)

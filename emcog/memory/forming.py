@@ -114,7 +114,7 @@ class PaperFormer:
             return given[given > 0]
         # No value further back than the window plays a part.
         first = max(0, n_before - config.window)
-        scores = running_scores(self._surprise[first:], config.window)[n_before - first :]
+        scores = running_scores(self._surprise[first:], config.window, last=len(self._surprise) - n_before)
         with np.errstate(invalid="ignore"):
             found = start + np.flatnonzero(scores > config.gamma)
         return found[found > 0]
