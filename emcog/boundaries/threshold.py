@@ -24,8 +24,8 @@ def running_scores(signal: np.ndarray, window: int = 512, last: int | None = Non
 
     Returns
     -------
-    float64 array, shape (n,) or (last,): (signal_t - mean_t) / sd_t with ddof 1; NaN where fewer than MIN_SAMPLES values came
-    before. Where sd_t is 0, +inf for a value above the mean and -inf otherwise.
+    float64 array, shape (n,) or (last,): (signal_t - mean_t) / sd_t with ddof 1; NaN where fewer than MIN_SAMPLES
+    values came before. Where sd_t is 0, +inf for a value above the mean and -inf otherwise.
     """
     first = 0 if last is None else max(0, len(signal) - last)
     return np.concatenate([np.empty(0), *(scores for _, scores in _score_blocks(signal, window, first))])

@@ -26,6 +26,8 @@ def ask(
 
     It is read as a new paragraph; the answer is what the model says next, to the end of the line.
 
+    Events are found by every token's key, in a memory of more than 262,144 tokens by the index of representatives.
+
     The memory does not change.
     """
     from emcog.errors import OptionError
@@ -34,9 +36,9 @@ def ask(
     check_number("tokens", tokens, low=1)
     if not question.strip():
         raise OptionError("the question is empty: ask something")
-    from emcog.cli.bookshelf import open_memory
+    from emcog.cli.bookshelf import open_memory, search_whole
 
-    memory = open_memory(folder, model, device, trust_remote_code=trust_remote_code)
+    memory = search_whole(open_memory(folder, model, device, trust_remote_code=trust_remote_code))
     said = memory.ask(f"\n\n{question.strip()}", max_new_tokens=tokens, stop_strings=["\n"])
     answer = said.strip().partition("\n")[0]
     if as_json:

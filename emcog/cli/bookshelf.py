@@ -19,6 +19,8 @@ BOOKS = "books.json"
 ENTRY = {"name": str, "sha256": str, "n_characters": int, "first_token": int, "first_character": int}
 SHARE = 20
 """Saving takes at most one part in so many of the time."""
+WHOLE = 2**18
+"""Tokens of the largest memory that is looked through token by token when it is asked something."""
 
 Progress = Callable[[int, int], None] | None
 
@@ -157,3 +159,11 @@ def _between_chunks() -> Iterator[Callable[[], bool]]:
         yield lambda: bool(noted)
     finally:
         signal.signal(signal.SIGINT, usual)
+
+
+def search_whole(memory: EpisodicLM) -> EpisodicLM:
+    """A copy of a memory to be asked: it finds events by every token's key, which finds most, where that takes little
+    time."""
+    if memory.config.compat is not None or memory.n_tokens > WHOLE:
+        return memory.fork()
+    return memory.fork(representative="all")

@@ -24,6 +24,8 @@ def recall(
 
     Layers: how many recalled an event by similarity; 0 where it came as a neighbour in time only. Rank: its mean there.
 
+    Events are found by every token's key, in a memory of more than 262,144 tokens by the index of representatives.
+
     The memory does not change.
     """
     from emcog.errors import OptionError
@@ -32,9 +34,9 @@ def recall(
     check_number("events", events, low=1)
     if not cue.strip():
         raise OptionError("the cue is empty: give some words")
-    from emcog.cli.bookshelf import open_memory
+    from emcog.cli.bookshelf import open_memory, search_whole
 
-    memory = open_memory(folder, model, device, trust_remote_code=trust_remote_code)
+    memory = search_whole(open_memory(folder, model, device, trust_remote_code=trust_remote_code))
     found = memory.recall(f"\n\n{cue.strip()}").head(events)
     if as_json:
         show_json({"cue": cue, "events": found.to_dict("records")})

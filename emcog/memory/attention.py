@@ -134,7 +134,8 @@ class MemoryAttention:
 
     def _far(
         self, part: _Part, query: torch.Tensor, alone: torch.Tensor | None, remembered: Remembered | None,
-        leave: tuple[torch.Tensor, torch.Tensor], first: int, turn: Rotation | None, scaling: float, softcap: float | None,
+        leave: tuple[torch.Tensor, torch.Tensor], first: int, turn: Rotation | None, scaling: float,
+        softcap: float | None,
     ) -> _Part:  # fmt: skip
         """Join what is remembered, which all queries see, and what leaves: query i sees key j of it where j <= first+i.
 

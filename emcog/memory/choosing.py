@@ -1,9 +1,10 @@
 """Which events are recalled: by similarity, recency or chance, then their neighbours in time, within a budget.
 
-All arrays; no loop over events. Events are numbered in order of time; sizes are in tokens.
+Events are numbered in order of time; sizes are in tokens.
 """
 
 from collections.abc import Callable
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -24,18 +25,24 @@ class Choice(NamedTuple):
     buffer: np.ndarray
 
 
+FEW = 2048
+"""Scores that are sorted as quickly as the best of them are found."""
+
+
 def best_events(scores: torch.Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The `count` best events, best first, of equal ones the earlier first, and their scores."""
     if scores.device.type != "cpu":  # one copy over, which waits for the device once
         values, places = torch.sort(scores, descending=True, stable=True)
         both = torch.stack([values[:count].double(), places[:count].double()]).cpu().numpy()
         return both[1].astype(np.int64), both[0]
-    if count < len(scores):
+    if len(scores) > FEW and count < len(scores):
         least = scores.topk(count, sorted=False).values.min()
         places = torch.nonzero(scores >= least)[:, 0]
         values, found = scores[places].double().numpy(), places.numpy()
     else:
-        values, found = scores.double().numpy(), np.arange(len(scores))
+        values = scores.double().numpy()
+        order = np.argsort(-values, kind="stable")[:count]
+        return order, values[order]
     order = np.argsort(-values, kind="stable")[:count]
     return found[order], values[order]
 
@@ -74,23 +81,31 @@ def choose(
     Source: Fountas et al. (2025): a similarity buffer, and a queue of neighbours (contiguity buffer), in which an event
     stays until newer neighbours push it out. An event that is chosen by similarity is not recalled a second time.
     """
-    similar = _within(ranked, sizes, budget - share)
+    similar = int(np.searchsorted(np.cumsum(sizes[ranked]), budget - share, side="right"))
     chosen = ranked[:similar]
     if not share:
         return Choice(chosen, scores[:similar], similar, buffer)
-    around = np.stack([chosen + 1, chosen - 1], axis=1).ravel()
-    queue = np.concatenate([around[(around >= 0) & (around < len(sizes))], buffer])
-    # Each once, where it comes first; a few hundred numbers, for which a dict is quicker than sorting.
-    once = dict.fromkeys(chosen.tolist()) | dict.fromkeys(queue.tolist())
-    queue = np.array(list(once)[len(chosen) :], dtype=np.int64)
-    queue = queue[: _within(queue, sizes, share)]
+    line = _neighbours(chosen.tolist(), buffer.tolist(), sizes, share)
+    queue = np.array(line, dtype=np.int64)
     blank = np.full(len(queue), np.nan)
     return Choice(np.concatenate([chosen, queue]), np.concatenate([scores[:similar], blank]), similar, queue)
 
 
-def _within(events: np.ndarray, sizes: np.ndarray, budget: int) -> int:
-    """How many of the first events have at most `budget` tokens together."""
-    return int(np.searchsorted(np.cumsum(sizes[events]), budget, side="right"))
+def _neighbours(chosen: list[int], buffer: list[int], sizes: np.ndarray, share: int) -> list[int]:
+    """The following and the preceding event of each chosen one, then those of the buffer, each once, while they fit.
+
+    A loop, since few fit: it ends with the first that does not.
+    """
+    known, kept = set(chosen), []
+    around = (near for event in chosen for near in (event + 1, event - 1) if 0 <= near < len(sizes))
+    for event in chain(around, buffer):
+        if event not in known:
+            known.add(event)
+            share -= int(sizes[event])
+            if share < 0:
+                break
+            kept.append(event)
+    return kept
 
 
 def token_index(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -195,11 +196,25 @@ class EpisodicLM:
         self.reader.settle()
         return recall_table(self)
 
-    def fork(self) -> "EpisodicLM":
-        """An independent memory with the same past. Keys and values are shared, so it is cheap."""
+    def fork(self, representative: str | None = None) -> "EpisodicLM":
+        """An independent memory with the same past. Keys and values are shared, so it is cheap.
+
+        Parameters
+        ----------
+        representative : "all" for a copy that looks at every token's key to find events, whatever the memory finds
+            them by: what was read with the quicker "top" can be asked so. None: as the memory does.
+        """
         twin = EpisodicLM.__new__(EpisodicLM)
         twin.__dict__ |= self.__dict__
         twin.reader, twin.words = self.reader.fork(), self.words.copy()
+        if representative is not None and representative != self.config.representative:
+            if representative != "all" or self.config.compat is not None:
+                raise OptionError(
+                    f'representative={representative!r}: a copy finds events as its memory does, or by "all" (without '
+                    "compat); others need an index that is made while reading"
+                )
+            twin.config = replace(self.config, representative="all")
+            twin.reader.find_by_all()
         return twin
 
     def save(self, folder: str | os.PathLike[str]) -> None:

@@ -4,6 +4,7 @@ import copy
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -318,6 +319,12 @@ class Reader:
         """See `attention.Host`."""
         scene, memory = self.scene, self.layers[layer]
         self._received[layer] = memory.note(received, scene.seen, scene.n)
+
+    def find_by_all(self) -> None:
+        """From now on find events by the keys of all their tokens; the index is let go."""
+        self.config, self.sample = replace(self.config, representative="all"), 0
+        for memory in self.layers.values():
+            memory.find_by_all(self.config)
 
     def fork(self) -> "Reader":
         """An independent reader with the same past; keys, values and index are shared, not copied."""

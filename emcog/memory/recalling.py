@@ -99,6 +99,12 @@ class LayerMemory:
         budget, contiguity = int(self.config.n_mem or 0), self.config.contiguity
         return int(contiguity * budget) if contiguity < 1 else min(int(contiguity), budget)
 
+    def find_by_all(self, config: MemoryConfig) -> None:
+        """Go on with other settings, whose representative is "all"."""
+        self.take_in()
+        self.config = config
+        self._index = Index(self.layer.shape, self.layer.heads, config.representative, config.n_representative)
+
     def chooses_on_device(self, scene: Scene) -> bool:
         """Whether what a chunk remembers is chosen where the scores are, and the host need not wait for them."""
         asks = self.config.policy_of(self.number) == "similarity" and bool(self.config.n_mem)

@@ -223,7 +223,8 @@ def test_answers_are_those_of_the_memory_and_leave_it_as_it_is(run, read_once, l
 
 
 def test_recalled_events_are_those_of_the_memory(run, read_once, lm, monkeypatch):
-    wanted = EpisodicLM.load(read_once, lm).recall("\n\nthe wheel of the mill")
+    memory = EpisodicLM.load(read_once, lm).fork(representative="all")  # every token is looked at when asked
+    wanted = memory.recall("\n\nthe wheel of the mill")
     done = json.loads(run("recall", read_once, "the wheel of the mill", "--events", "3", "--json").out)
     assert [event["event"] for event in done["events"]] == wanted["event"].head(3).tolist()
     assert [event["text"] for event in done["events"]] == wanted["text"].head(3).tolist()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from emcog.errors import OptionError
 from emcog.memory import EpisodicLM
 from emcog.memory.recalling import Scene
 
@@ -41,3 +42,25 @@ def test_scores_are_those_of_every_token_looked_at(place, way, make_memory, llam
     raw, _ = layer.log.fetch(np.arange(reader.seen)).get()
     wanted = brute_force(raw[0].transpose(0, 1).numpy(), query.numpy(), starts, ends)
     np.testing.assert_allclose(layer._scores(scene, query), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_copy_may_look_at_every_token(make_memory, llama, some_ids, tmp_path):
+    memory = make_memory(segmentation="S")
+    memory.read(some_ids(300))
+    before, indexed = memory.recalls, memory.index_bytes
+    copy = memory.fork(representative="all")
+    assert copy.config.representative == copy.settings.representative == "all" and copy.index_bytes == 0
+    layer, starts, ends = copy.reader.layers[0], copy.reader.starts.rows, copy.reader.ends.rows
+    query = torch.randn(4, 8, generator=torch.Generator().manual_seed(0))
+    keys = layer.log.fetch(np.arange(ends[-1])).get()[0][0].transpose(0, 1)
+    wanted = brute_force(keys, query, starts, ends)
+    found = layer._scores(Scene(0, 299, 1, starts, ends, 0, 0), query)
+    np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-4, atol=1e-4)
+    table = copy.read(some_ids(90))
+    assert memory.recalls.equals(before) and memory.index_bytes == indexed and memory.config.representative == "top"
+    copy.save(tmp_path / "copy")
+    again = EpisodicLM.load(tmp_path / "copy", llama)
+    assert again.recalls.equals(copy.recalls) and table["surprisal"].notna().all()
+    assert copy.fork(representative="all").recalls.equals(copy.recalls)
+    with pytest.raises(OptionError, match="others need an index"):
+        memory.fork(representative="mean")
