@@ -17,6 +17,7 @@ import pandas as pd
 from emcog.boundaries import refine
 from emcog.boundaries.threshold import running_scores
 from emcog.graph import similarity
+from emcog.graph.splits import reference_scores, split_scores, split_sums
 from emcog.lm import load_lm
 from emcog.memory import EpisodicLM, MemoryConfig
 from emcog.memory.attention import MemoryAttention
@@ -100,16 +101,27 @@ def _refinement(memory: EpisodicLM, bits: np.ndarray) -> list[tuple[Any, ...]]:
         for side, found in enumerate((theirs, ours)):
             stay[side] += len(np.intersect1d(found, (filtered, apart)[side]))
             short[side] += int((np.diff(found) < least).sum())
-        textbook, inner = (
-            refine(graph, apart, "conductance", min_size=least, volume=v)[1:] for v in ("degree", "internal")
-        )
-        moved += [int((textbook != inner).sum()), len(textbook)]
+        moved += _best_splits(graph, [*apart, len(graph)], least)
     return [
         ("what is compared for the distance", *kept, "proposals at least min_event apart"),
         ("whether a boundary may stay", *(stay / kept), "share of boundaries that stay where they were proposed"),
         ("the least length", *short, "pairs of boundaries nearer than min_event"),
-        ("conductance's volumes", moved[0], 0, f"of {moved[1]:.0f} boundaries lie elsewhere by inner edges alone"),
+        ("conductance's volumes", moved[0], 0, f"of {moved[1]:.0f} boundaries lie elsewhere, the same windows given"),
     ]
+
+
+def _best_splits(graph: np.ndarray, edges: list[int], least: int) -> np.ndarray:
+    """Windows whose best split differs between the two conductances, and windows."""
+    found = np.zeros(2)
+    for before, proposal, after in zip(edges, edges[1:], edges[2:], strict=False):
+        sums = split_sums(np.maximum(graph[before:after, before:after], 0))
+        places = slice(least - 1, min(proposal, after - least) - before)
+        ours, theirs = (
+            scores[places] for scores in (split_scores(sums, "conductance"), reference_scores(sums, "conductance"))
+        )
+        if len(ours) and not np.isnan(ours).any():
+            found += [int(ours.argmax() != theirs.argmax()), 1]
+    return found
 
 
 def _budgets(ours: EpisodicLM, theirs: EpisodicLM) -> tuple[Any, ...]:
@@ -127,7 +139,7 @@ def _budgets(ours: EpisodicLM, theirs: EpisodicLM) -> tuple[Any, ...]:
 def _twice(lm: Any, text: str) -> tuple[Any, ...]:
     shares = []
     for compat in ("reference", None):
-        recalls = read(lm, text, segmentation="S", compat=compat, contiguity=0.3)[0].recalls
+        recalls = read(lm, text, segmentation="S", compat=compat)[0].recalls
         twice = recalls.duplicated(["step", "layer", "event"])
         shares.append(twice.sum() / max(1, (recalls["by"] == "contiguity").sum()))
     return "a neighbour that is also chosen", *shares, "share of the neighbours attended a second time"

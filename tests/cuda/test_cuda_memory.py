@@ -36,6 +36,11 @@ def test_float32_gives_the_cpu_s_numbers(settings, tiny, some_ids):
     share = same_share(ours.recalls, theirs.recalls) if len(theirs.recalls) else 1.0
     gap = np.abs(bits - wanted)
     print(f"{settings}: largest difference {gap.max():.1e} bits, same recalls {share:.4f}")
+    if settings.get("storage") == "8bit":
+        # A number on the edge between two of 255 steps falls either way: as much as storage itself costs, no more.
+        _, whole = read(tiny("cpu"), ids, **settings | {"storage": "full"})
+        assert gap.mean() < np.abs(wanted - whole).mean() and share > 0.95
+        return
     assert share > 0.995
     # A recall that ties fall otherwise for may move a few tokens.
     assert np.quantile(gap, 0.99) < 1e-3 and (share < 1 or gap.max() < 1e-3)
