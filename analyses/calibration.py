@@ -16,7 +16,7 @@ regression  slopes of a signal that wanders slowly (AR(1), 5 words) on a cluster
 reading     reading times that wander slowly on such a signal
 cohesion    modularity, conductance and similarity of independent events in keys that wander slowly
 recall      lag-CRP, asymmetry and clustering of recalls in random order
-effects     regressions and reading times where the signal does have a say: power and intervals (half of the runs)
+effects     regressions and reading times where the signal does have a say: power and intervals (a quarter of the runs)
 
 Runs are kept in the folder, a file for every CHUNK of them: what was stopped goes on where it was. --so-far counts what
 is there and simulates nothing. --write fills the marked place of docs/statistics.md.

@@ -238,6 +238,6 @@ def _tests(found: pd.DataFrame, test: str, kind: str) -> Iterator[Row]:
 PARTS: dict[str, tuple[Callable[[int, int, int], Iterator[Row]], float]] = {
     "agreement": (agreement, 1), "power": (power, 0.25), "coverage": (coverage, 0.5), "peri": (peri, 1),
     "regression": (regression, 1), "gee": (gee, 1), "reading": (reading, 1), "cohesion": (cohesive, 1),
-    "recall": (recalls, 1), "effects": (effects, 0.5),
+    "recall": (recalls, 1), "effects": (effects, 0.25),
 }  # fmt: skip
 """Each part, (seed, run, draws a test) -> rows, and the share of the runs that it makes."""
