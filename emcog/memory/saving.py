@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-import emcog
 from emcog.errors import ModelError, StorageError
 from emcog.files import write_files
 from emcog.lm import LM
@@ -240,8 +239,7 @@ def _write_state(memory: "EpisodicLM", folder: Path, files: dict[str, Any]) -> d
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "versions": {"emcog": emcog.__version__}
-        | {package: metadata.version(package) for package in ("torch", "transformers", "numpy")},
+        "versions": {package: _version(package) for package in ("emcog", "torch", "transformers", "numpy")},
         "model": {"name": lm.name, "weights": lm.weight_hash, "dtype": str(lm.model.dtype)[6:]},
         "config": memory.config.as_dict(),
         "n_tokens": memory.n_tokens,
@@ -254,6 +252,13 @@ def _write_state(memory: "EpisodicLM", folder: Path, files: dict[str, Any]) -> d
     manifest["sha256"] = _own_hash(manifest)
     write_files(folder, {name: data, MANIFEST: json.dumps(manifest, indent=1).encode()})
     return manifest
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # emcog itself, from a checkout that is on the path only
+        return "not installed"
 
 
 def _own_hash(manifest: dict[str, Any]) -> str:
