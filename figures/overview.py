@@ -24,6 +24,7 @@ from emcog.viz.panels import (
     page,
     shown,
     title,
+    whose,
 )
 
 WORDS = 60
@@ -51,12 +52,13 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         title(axes[2, 0], "Key graph, and the events refined on it", "C")
         recalled = _recall(axes[2, 1], report)
         title(axes[2, 1], "What memory recalls as it reads on", "D")
+    story = str(report["story"].iloc[0])
     note = report[report["metric"] == "event"]["note"].iloc[0]
     about = (
-        f"The pipeline on {shown(str(report['story'].iloc[0]))}. A: {WORDS} words of the story, cut where surprise "
-        "exceeds its running mean by one standard deviation. B: the surprisal behind it; lines: the boundaries. C: "
-        "similarity of un-rotated keys, in blocks of tokens; orange: SM's events, as many as people have. D: for each "
-        f"chunk read, at the event it begins in, the earlier events that were recalled; darker: more layers ({note})."
+        f"The pipeline on {shown(story)}. A: {WORDS} words of the story, cut where surprise exceeds its running mean "
+        "by one standard deviation. B: the surprisal behind it; lines: the boundaries. C: similarity of un-rotated "
+        f"keys, in blocks of tokens; orange: SM's events, as many as {whose([story])}. D: for each chunk read, at the "
+        f"event it begins in, the earlier events that were recalled; darker: more layers ({note})."
     )
     counts = {"words shown in A and B": WORDS, "boundaries there": n_sm, "pairs of events recalled": recalled}
     return figure, caption(report, about, "none are drawn.", counts)

@@ -131,7 +131,7 @@ def test_captions_say_whose_boundaries_they_are():
 
 
 @pytest.mark.parametrize("name", ["cohesion", "human_distance", "peri_boundary", "predictors", "gamma", "granularity",
-                                  "layers", "segmentation", "key_graph"])  # fmt: skip
+                                  "layers", "segmentation", "key_graph", "overview"])  # fmt: skip
 def test_the_bundled_storys_scenes_are_not_called_peoples(name):
     report = made_up(FIGURES[name].report)
     own = report[report["story"].isin(["late_letter", "natural_stories"])]
