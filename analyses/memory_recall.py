@@ -35,7 +35,7 @@ from emcog.tasks import Filler, make_trial, rates, run_trial
 EARLY = 65_536
 """Tokens after which memory is to grow no more."""
 SETTINGS: dict[str, Any] = {
-    "n_init": 16, "n_local": 256, "n_mem": 256, "chunk": 256, "representative": "all",
+    "n_init": 16, "n_local": 512, "n_mem": 256, "chunk": 512, "representative": "all",
     "policy": ["none", "none", "none", "none", "similarity", "similarity", "none", "none"],
 }  # fmt: skip
 """For the embedded LM, whose fifth and sixth layers are those that look things up."""
