@@ -60,7 +60,7 @@ class Columns:
                         file.write(np.ascontiguousarray(values, dtype=kind).data)
             return [_mapped(self.folder / name, kind) for name, kind in kinds.items()]
         except OSError as error:
-            raise cannot_write(self.folder, error) from error
+            raise cannot_write(self.folder.parent, error) from error  # ours is hidden, and goes
 
     def filled(self, name: str, n: int, value: Any, kind: Any) -> np.ndarray:
         """An array (n,) of one value. Its place on the disk is taken at once, so that writing to it cannot fail."""

@@ -20,7 +20,7 @@ def event_table(
     if story is None:
         raise ValueError("events have words: a text is needed")
     begin = starts[first:stop]
-    end = np.append(starts[first + 1 :], len(hearing))[: len(begin)]
+    end = np.append(starts[first + 1 : first + 1 + len(begin)], len(hearing))[: len(begin)]
     next_word = np.append(owner[begin[1:]], owner[end[-1]] if end[-1] < len(hearing) else story.n_words)
     # A word that has no token of its own (it shares one with the word before it) ends the event of that word.
     end_word = np.maximum(owner[end - 1] + 1, next_word)

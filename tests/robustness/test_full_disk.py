@@ -34,18 +34,22 @@ def text(tmp_path):
 
 COMMANDS = {
     "segment": ["segment", "TEXT", "--n-events", "3", "--out", "OUT", "--quiet"],
+    "segment, long": ["segment", "TEXT", "--method", "SM", "--out", "OUT", "--quiet"],
     "read": ["read", "TEXT", "--memory", "OUT", "--n-init", "4", "--n-local", "64", "--chunk", "32", "--quiet"],
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_full_disk_is_one_line_and_the_next_run_finishes(name, disk, text, capsys, tmp_path):
+def test_a_full_disk_is_one_line_and_the_next_run_finishes(name, disk, text, capsys, tmp_path, monkeypatch):
+    if name == "segment, long":
+        monkeypatch.setattr("emcog.transcript.long.LONG", 1000)
     words = [{"TEXT": str(text), "OUT": str(disk / "out")}.get(word, word) for word in COMMANDS[name]]
     assert main(words) == 2
     said = capsys.readouterr().err
     assert said.startswith("emcog: error: ") and said.count("\n") == 1
     assert "No space left on device" in said
-    if name == "segment":
+    assert str(disk / "out") in said and "/." not in said
+    if name != "read":
         assert [path.name for path in disk.iterdir()] == ["filler"]
     (disk / "filler").unlink()
     assert main(words) == 0, capsys.readouterr().err
