@@ -14,7 +14,7 @@ from emcog.reproduce import Setting
 from emcog.reproduce.recalling import grid_rows
 from emcog.tasks import TASKS
 
-TRIALS, QUICK_TRIALS = {900: 3, 4096: 2, 16_384: 1}, {900: 1, 2048: 1}
+TRIALS, QUICK_TRIALS = {900: 4, 4096: 4, 16_384: 2}, {900: 1, 2048: 1}
 """Trials by length in tokens: long ones cost most."""
 DEPTHS = (0.1, 0.35, 0.65, 0.9)
 """As many as there are kinds of pass keys, which a reading states one of each."""

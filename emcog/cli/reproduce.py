@@ -22,7 +22,7 @@ def reproduce(
         list[str] | None, typer.Option(help="demo, kumar2023, sherlock, book; repeatable.", metavar="NAME")
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="All data, more draws and trials; an hour on a CPU.", metavar="")
+        bool, typer.Option("--full", help="All data, more draws and trials; hours on a CPU.", metavar="")
     ] = False,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Also reports that are there.", metavar="")] = False,
