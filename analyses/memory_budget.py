@@ -9,7 +9,7 @@ from typing import Any
 
 from emcog.memory import MemoryConfig
 from emcog.reproduce import Setting
-from emcog.reproduce.recalling import rate_rows, run_sweep
+from emcog.reproduce.recalling import REPRESENTATIVE, rate_rows, run_sweep
 
 LENGTH, QUICK_LENGTH = 16_384, 2048
 BUDGETS, QUICK_BUDGETS = (0, 32, 64, 128, 256, 512), (0, 64, 256)
@@ -24,7 +24,7 @@ def rows(setting: Setting) -> Iterator[dict[str, Any]]:
     n_local = max(64, setting.lm.limit // 2)
     configs = {
         f"{kind} {n_mem}": MemoryConfig(n_local=n_local, n_mem=n_mem, segmentation=kind, contiguity=0.0,
-                                        policy="similarity" if n_mem else "none")
+                                        policy="similarity" if n_mem else "none", representative=REPRESENTATIVE)
         for kind in SEGMENTATIONS for n_mem in budgets
     }  # fmt: skip
     trials = QUICK_TRIALS if setting.quick else TRIALS
