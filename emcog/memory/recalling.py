@@ -20,8 +20,9 @@ from emcog.memory.reference import ContiguityBuffer, contiguity_share, similarit
 RECALL = np.dtype([("step", "i4"), ("layer", "i2"), ("similar", "?"), ("event", "i4"), ("rank", "i4"), ("score", "f4")])
 """A row of the record of recalls."""
 Query = Callable[[], torch.Tensor]
-SCAN = 65_536
-"""Rows of the log that are looked through at once where every token represents its event."""
+SCAN, SCAN_ON_DEVICE = 4096, 65_536
+"""Rows of the log that are looked through at once where every token represents its event: on a CPU so many as its cache
+holds."""
 
 
 @dataclass(frozen=True)
@@ -198,9 +199,10 @@ class LayerMemory:
         kv_heads, size = self.layer.shape.kv_heads, self.layer.shape.key_size
         groups = query.float().view(kv_heads, -1, size).mT
         # Query heads side by side in one product: each sees its own key head's part of a row alone.
-        spread = torch.block_diag(*groups)  # (kv_heads * size, heads)
+        spread = torch.block_diag(*groups).T.contiguous()  # (heads, kv_heads * size)
+        scan = SCAN if query.device.type == "cpu" else SCAN_ON_DEVICE
         first, last = int(scene.starts[0]), int(scene.ends[-1])  # events follow one another without gaps
-        products = [keys.float() @ spread for keys in self.log.key_rows(first, last, SCAN)]
+        products = [(spread @ keys.float().T).T for keys in self.log.key_rows(first, last, scan)]
         lengths = upload(scene.sizes, query.device)
         return torch.segment_reduce(torch.cat(products), "max", lengths=lengths, unsafe=True).sum(1)
 
