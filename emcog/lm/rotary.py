@@ -116,13 +116,12 @@ class Rotation:
 
     def _rotate(self, states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
         width = cos.shape[-1]
-        if self._halves and width == states.shape[-1]:
+        if width < states.shape[-1]:  # models that rotate a part of each head
+            return torch.cat([self._rotate(states[..., :width], cos, sin), states[..., width:]], dim=-1)
+        if self._halves:
             return _turn(states, cos, sin)
         # The formula takes queries and keys at once; no heads at all serve as the other argument.
-        if width == states.shape[-1]:
-            return self._apply(states, states[:, :0], cos, sin)[0]
-        turned, rest = states[..., :width], states[..., width:]
-        return torch.cat([self._apply(turned, turned[:, :0], cos, sin)[0], rest], dim=-1)
+        return self._apply(states, states[:, :0], cos, sin)[0]
 
 
 def _turn(states: torch.Tensor, cos: torch.Tensor, against: torch.Tensor) -> torch.Tensor:

@@ -214,7 +214,8 @@ def test_progress_tells_the_speed_and_the_time_left(run, command, monkeypatch):
 def test_answers_are_those_of_the_memory_and_leave_it_as_it_is(run, read_once, lm):
     before = read_manifest(read_once)
     question = "Who found the letter?"
-    wanted = EpisodicLM.load(read_once, lm).ask(f"\n\n{question}", max_new_tokens=6)
+    # Every token is looked at when asked.
+    wanted = EpisodicLM.load(read_once, lm).fork(representative="all").ask(f"\n\n{question}", max_new_tokens=6)
     done = run("ask", read_once, question, "--tokens", "6", "--json")
     assert done.status == 0, done.err
     assert json.loads(done.out) == {"question": question, "answer": wanted.strip().partition("\n")[0]}
