@@ -88,10 +88,13 @@ def calibration(lm: LM, text: str, bins: int = 10, context: int = 1024) -> pd.Da
     DataFrame, one row a bin of confidence: low, high, n, confidence (mean), accuracy.
     """
     ids = lm.encode(text)[0]
+    # As everywhere the model reads BOS first: without it a small model is sure of what it does not know.
+    first = [] if lm.bos_id is None else [lm.bos_id]
+    step = context - len(first)
     sure: list[np.ndarray] = []
     right: list[np.ndarray] = []
-    for start in range(0, len(ids) - context, context):
-        row = torch.from_numpy(ids[start : start + context])[None].to(lm.device)
+    for start in range(0, len(ids) - step + 1, step):
+        row = torch.tensor([*first, *ids[start : start + step]])[None].to(lm.device)
         top = lm.model(row, use_cache=False).logits[0, :-1].float().softmax(-1).max(-1)
         sure.append(top.values.cpu().numpy())
         right.append((top.indices == row[0, 1:]).cpu().numpy())
