@@ -25,14 +25,17 @@ def ask_questions(memory: "EpisodicLM", trial: Trial) -> pd.DataFrame:
         depth (as asked for); distance (tokens from the statement's end to the context's end); answer; said (the words
         generated, greedily); correct (what was said is the answer, exactly); log2_p (of the answer after the prompt, in
         bits, 0 or less); margin (log2_p minus that of the best distractor); chosen (margin > 0); recalled (share of the
-        layers with memory that recalled an event with the statement in it as the prompt was read).
+        layers with memory that recalled an event with the statement in it, as the prompt was read or the answer said).
     """
     line = memory.fork()
     events = memory.events
     rows = []
     for question in trial.questions:
-        prompted, recalled = _ask(line if TASKS[trial.task].in_turn else memory, question, events)
-        said, correct = _say(prompted, question)
+        asked = line if TASKS[trial.task].in_turn else memory
+        prompted = asked.fork()
+        prompted.read(_ids(asked, question.prompt))
+        speaker, said, correct = _say(prompted, question)
+        recalled = _share_that_recalled(speaker, question, events, since=asked.reader.step)
         log2_p, others = _weigh(prompted, question)
         margin = log2_p - max(others, default=np.nan)
         distance = trial.n_tokens - question.end
@@ -48,22 +51,21 @@ def _ids(memory: "EpisodicLM", text: str) -> np.ndarray:
     return memory.lm.encode(text)[0]
 
 
-def _ask(memory: "EpisodicLM", question: Question, events: pd.DataFrame) -> tuple["EpisodicLM", float]:
-    """A fork that has read the prompt, and the share of layers that recalled the statement meanwhile."""
-    prompted = memory.fork()
-    before = prompted.reader.step
-    prompted.read(_ids(memory, question.prompt))
-    rows = prompted.recalls
-    rows = rows[rows["step"] >= before]
+def _share_that_recalled(memory: "EpisodicLM", question: Question, events: pd.DataFrame, since: int) -> float:
+    """Share of layers with memory that recalled the statement in the step `since` or later."""
+    rows = memory.recalls
+    rows = rows[rows["step"] >= since]
     stating = events[(events["end_token"] > question.start) & (events["start_token"] < question.end)]["event"]
     layers = rows[rows["event"].isin(stating)]["layer"].nunique()
-    return prompted, layers / max(1, len(prompted.reader.layers))
+    return layers / max(1, len(memory.reader.layers))
 
 
-def _say(prompted: "EpisodicLM", question: Question) -> tuple[str, bool]:
+def _say(prompted: "EpisodicLM", question: Question) -> tuple["EpisodicLM", str, bool]:
+    """The fork that spoke, what it said, and whether that is the answer."""
     n = len(_ids(prompted, f" {question.answer}")) + MORE
-    said = str(prompted.fork().generate(None, max_new_tokens=n, do_sample=False))
-    return said.strip(), bool(re.match(rf"\s*{re.escape(question.answer)}(?!\w)", said))
+    speaker = prompted.fork()
+    said = str(speaker.generate(None, max_new_tokens=n, do_sample=False))
+    return speaker, said.strip(), bool(re.match(rf"\s*{re.escape(question.answer)}(?!\w)", said))
 
 
 def _weigh(prompted: "EpisodicLM", question: Question) -> tuple[float, list[float]]:

@@ -103,6 +103,24 @@ def test_log_probabilities_are_those_of_the_plain_model_where_all_is_in_sight(ti
         assert row.chosen == (row.margin > 0)
 
 
+@pytest.mark.parametrize(("before", "speaking", "wanted"), [([], [], 0.0), ([-1], [], 0.0), ([-1], [1], 1.0)])
+def test_what_is_recalled_while_speaking_counts_and_what_was_before_does_not(tiny, filler, before, speaking, wanted):
+    class Recalling(Oracle):
+        def fork(self):
+            twin = Recalling(self.lm, self.answers)
+            twin.read_texts = [*self.read_texts]
+            twin.recalls = pd.DataFrame({"step": before, "layer": 0, "event": 0})
+            return twin
+
+        def generate(self, prompt, **options):
+            self.recalls = pd.DataFrame({"step": [*before, *speaking], "layer": 0, "event": 0})
+            return super().generate(prompt, **options)
+
+    trial = make_trial("pass_key", filler, 100, [0.5])
+    found = ask_questions(Recalling(tiny, {q.prompt: q.answer for q in trial.questions}), trial)
+    assert found.recalled.tolist() == [wanted]
+
+
 def test_a_planted_fact_is_recalled_when_there_is_room_for_everything_and_never_by_the_window_alone(tiny, filler):
     trial = make_trial("several_keys", filler, 400, [0.3, 0.5], n_distractors=1)
     for policy, wanted in (("similarity", 1.0), ("none", 0.0)):
