@@ -4,10 +4,13 @@ from typing import Annotated
 
 import typer
 
-from emcog.cli.console import show_json, show_line
+from emcog.cli.console import say, show_json, show_line
 from emcog.cli.memories import AsJson, Debug, Device, Folder, Model, TrustRemoteCode
 
-EXAMPLE = "Example, after emcog read letter.txt --memory my-memory:\n\nemcog ask my-memory 'Who found the letter?'"
+EXAMPLE = (
+    "Example, after emcog read letter.txt --memory my-memory:\n\n"
+    "emcog ask my-memory 'Who found the letter? The letter was found by'"
+)
 
 
 def ask(
@@ -41,7 +44,9 @@ def ask(
     memory = search_whole(open_memory(folder, model, device, trust_remote_code=trust_remote_code))
     said = memory.ask(f"\n\n{question.strip()}", max_new_tokens=tokens, stop_strings=["\n"])
     answer = said.strip().partition("\n")[0]
+    if not answer:
+        say("the model ended the line at once: lead into the answer, as in 'Where is Anna? Anna is at'")
     if as_json:
         show_json({"question": question, "answer": answer})
-    else:
+    elif answer:
         show_line(answer)

@@ -11,7 +11,7 @@ from emcog.cli.console import reading, show_json, show_line
 EXAMPLE = (
     "Example:\n\n"
     "echo 'Anna hid the key in the well.' | emcog read - --memory my-memory\n\n"
-    "emcog ask my-memory 'Where did Anna hide the key?'"
+    "emcog ask my-memory 'Where did Anna hide the key? Anna hid the key'"
 )
 EVENTS, SIGHT, STORE = "Events", "What is in sight", "Where it lies"
 MODEL, READING, OUTPUT = "Language model", "Reading", "Output"
@@ -135,7 +135,7 @@ def _show(name: str, folder: Path, n_read: int, n_before: int, seconds: float) -
     else:
         before = f", after {n_before:,} read before" if n_before else ""
         show_line(f"{name}: {n_read:,} tokens read in {seconds:,.0f} s ({n_read / seconds:,.0f} tokens/s){before}.")
-    show_line(f"Ask it: emcog ask {folder} 'a question'. What is in it: emcog memory {folder}")
+    show_line(f"Ask it: emcog ask {folder} 'A question? Its answer begins'. What is in it: emcog memory {folder}")
 
 
 def _layers(text: str | None) -> Any:

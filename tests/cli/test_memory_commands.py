@@ -223,6 +223,13 @@ def test_answers_are_those_of_the_memory_and_leave_it_as_it_is(run, read_once, l
     assert read_manifest(read_once) == before
 
 
+def test_an_answer_of_nothing_says_what_to_do(run, read_once, monkeypatch):
+    monkeypatch.setattr(EpisodicLM, "ask", lambda *_, **__: "\n")
+    done = run("ask", read_once, "Who found the letter?")
+    assert (done.status, done.out) == (0, "")
+    assert "lead into the answer" in done.err and done.err.count("\n") == 1
+
+
 def test_recalled_events_are_those_of_the_memory(run, read_once, lm, monkeypatch):
     memory = EpisodicLM.load(read_once, lm).fork(representative="all")  # every token is looked at when asked
     wanted = memory.recall("\n\nthe wheel of the mill")
