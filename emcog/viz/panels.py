@@ -129,7 +129,7 @@ def thousands(axis: Any) -> None:
     """Tick labels of an axis (`ax.xaxis`, `ax.yaxis`) as 1,000."""
     from matplotlib.ticker import FuncFormatter
 
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
 
 def title(ax: Axes, text: str, letter: str = "") -> None:
