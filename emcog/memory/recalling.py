@@ -1,8 +1,9 @@
 """Recall, layer by layer: which events a chunk is given, where their tokens lie, and the record of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,11 @@ class Scene:
     def total(self) -> int:
         """Tokens of all events."""
         return int(self.sizes.sum())
+
+    def stretches(self, n_tokens: int) -> Iterator[tuple[int, int]]:
+        """The events in stretches of about so many tokens: from which event to before which."""
+        edges = np.unique(np.searchsorted(self.ends, np.arange(self.ends[0], self.ends[-1] + 1, n_tokens)))
+        yield from pairwise([*edges.tolist(), len(self.ends)])
 
     def on(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
         """Starts and sizes of the events on a device."""
@@ -201,10 +207,14 @@ class LayerMemory:
         # Query heads side by side in one product: each sees its own key head's part of a row alone.
         spread = torch.block_diag(*groups).T.contiguous()  # (heads, kv_heads * size)
         scan = SCAN if query.device.type == "cpu" else SCAN_ON_DEVICE
-        first, last = int(scene.starts[0]), int(scene.ends[-1])  # events follow one another without gaps
-        products = [(spread @ keys.float().T).T for keys in self.log.key_rows(first, last, scan)]
         lengths = upload(scene.sizes, query.device)
-        return torch.segment_reduce(torch.cat(products), "max", lengths=lengths, unsafe=True).sum(1)
+        best = []
+        for first, last in scene.stretches(scan):  # so that what is held of each token does not grow with the text
+            low, high = int(scene.starts[first]), int(scene.ends[last - 1])  # events follow one another without gaps
+            products = [(spread @ keys.float().T).T for keys in self.log.key_rows(low, high, high - low)]
+            every = products[0] if len(products) == 1 else torch.cat(products)
+            best.append(torch.segment_reduce(every, "max", lengths=lengths[first:last], unsafe=True).sum(1))
+        return torch.cat(best)
 
     def note(self, received: torch.Tensor, seen: int, n: int) -> torch.Tensor:
         """Attention that the open tokens received, with that of a chunk, `received` (heads, past + n), added."""

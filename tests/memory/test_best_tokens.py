@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from emcog.errors import OptionError
-from emcog.memory import EpisodicLM
+from emcog.memory import EpisodicLM, recalling
 from emcog.memory.recalling import Scene
 
 PLACES = [{}, {"tier": "file"}, {"tier": "file", "budget": {"host": 20_000}}, {"storage": "8bit"}]
@@ -23,7 +23,8 @@ def brute_force(keys, query, starts, ends):
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("way", ["read", "forked", "loaded"])
-def test_scores_are_those_of_every_token_looked_at(place, way, make_memory, llama, some_ids, tmp_path):
+def test_scores_are_those_of_every_token_looked_at(place, way, make_memory, llama, some_ids, tmp_path, monkeypatch):
+    monkeypatch.setattr(recalling, "SCAN", 37)  # several stretches of events, and a fork's own among them
     memory = make_memory(representative="all", **place)
     memory.read(some_ids(150))
     if way == "forked":
@@ -64,3 +65,13 @@ def test_a_copy_may_look_at_every_token(make_memory, llama, some_ids, tmp_path):
     assert copy.fork(representative="all").recalls.equals(copy.recalls)
     with pytest.raises(OptionError, match="others need an index"):
         memory.fork(representative="mean")
+
+
+@pytest.mark.parametrize("n_events", [1, 2, 40])
+def test_stretches_hold_every_event_once(n_events):
+    ends = np.cumsum(np.random.default_rng(n_events).integers(1, 30, n_events))
+    scene = Scene(0, int(ends[-1]), 1, np.append(0, ends[:-1]), ends, 0, 0)
+    for n_tokens in (1, 50, 10_000):
+        found = list(scene.stretches(n_tokens))
+        assert [event for first, last in found for event in range(first, last)] == list(range(n_events))
+        assert all(ends[last - 1] - scene.starts[first] < n_tokens + 60 for first, last in found)
