@@ -6,6 +6,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from accelerate import dispatch_model
 
 from emcog.errors import ModelError
 from emcog.lm import listen, load_lm
@@ -60,11 +61,10 @@ def test_listening_over_devices(spread, some_ids):
 
 def test_a_model_that_accelerate_spreads_over_devices_reads_the_same(make_model, some_ids):
     """Its own hooks move what goes from layer to layer; here every device is the CPU."""
-    accelerate = pytest.importorskip("accelerate")
     model = make_model("llama", num_hidden_layers=3)
     parts = ["embed_tokens", "layers.0", "layers.1", "layers.2", "norm", "rotary_emb"]
     places = {f"model.{part}": "cpu" for part in parts} | {"lm_head": "cpu"}
-    spread = accelerate.dispatch_model(copy.deepcopy(model), places, main_device="cpu", force_hooks=True)
+    spread = dispatch_model(copy.deepcopy(model), places, main_device="cpu", force_hooks=True)
     one, other = (listen(some_ids(120), load_lm(m), n_local=32, chunk=16)["surprisal"] for m in (model, spread))
     assert one.equals(other)
     memory = EpisodicLM(spread, MemoryConfig(n_init=4, n_local=32, n_mem=24, chunk=16, min_event=2, max_event=12))
