@@ -45,10 +45,30 @@ def _without_repeats(trial: Sequence[float]) -> list[int]:
     return [item for item in items if item < 0 or not (item in seen or seen.add(item))]  # type: ignore[func-returns-value]
 
 
-def shuffled(trials: np.ndarray, lengths: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The trials with the first `lengths` entries of each row in random order."""
-    keys = np.where(np.arange(trials.shape[1]) < lengths[:, None], rng.random(trials.shape), 2)
-    return np.take_along_axis(trials, np.argsort(keys, axis=1), axis=1)
+def shuffled(trials: np.ndarray, lengths: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """The trials with the first `lengths` entries of each row in the order of their keys.
+
+    keys : (n_trials, longest), each 0 to 1; drawn for each entry they give every row an order of its own, and the same
+        key for an item in several rows gives these rows the same order.
+    """
+    kept = np.where(np.arange(trials.shape[1]) < lengths[:, None], keys, 2)
+    return np.take_along_axis(trials, np.argsort(kept, axis=1, kind="stable"), axis=1)
+
+
+def shared(trials: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """A number for each entry, the same for the same item in rows of the same group; int64 (n_trials, longest).
+
+    What is no event (-1) is no other entry's like.
+
+    >>> shared(np.array([[3, 1], [1, -1], [1, -1]]), np.array([0, 0, 1])).tolist()
+    [[1, 0], [0, 3], [2, 4]]
+    """
+    rows = np.broadcast_to(group[:, None], trials.shape)
+    item = trials >= 0
+    codes = np.empty(trials.shape, dtype=np.int64)
+    pairs, codes[item] = np.unique(np.stack([rows[item], trials[item]], 1), axis=0, return_inverse=True)
+    codes[~item] = len(pairs) + np.arange((~item).sum())
+    return codes
 
 
 def count(trials: np.ndarray, n_items: np.ndarray, max_lag: int) -> Counts:

@@ -67,8 +67,8 @@ def recall_curves(
     Parameters
     ----------
     trials : one row an item recalled: subject, trial, order, item (event of the story from 0; NaN for something that is
-        none), n_items (events that could be recalled in this trial); optionally unit (what intervals are over; default
-        the subject, or with a single subject the trial). Repeats are dropped.
+        none), n_items (events that could be recalled in this trial); optionally unit (what intervals are over, trials
+        that depend on each other; default the subject, or with a single subject the trial). Repeats are dropped.
     max_lag : of the lag-CRP.
     n_null, seed : of the null model.
     about : dataset=, story=, model=, method= for the table.
@@ -82,7 +82,9 @@ def recall_curves(
         temporal_clustering : mean percentile rank of the distance taken; 0.5 is chance, 1 always the nearest.
         serial_position : share of trials that recalled the item (variant "item 0").
     Values are means over subjects of each subject's own. For all but serial_position the null model puts each trial's
-    items in random order. n counts trials; intervals are over units, by jackknife and Student's t;
+    items in random order: trials each in an order of their own, but those of one unit, where units are given, all in
+    the same one, since the layers of a step recall much the same events (as if they agreed wholly about the order,
+    which is careful where they do not). n counts trials; intervals are over units, by jackknife and Student's t;
     of probabilities and proportions Wilson's, with the number of trials that has the jackknife's variance.
 
     Source: Kahana (1996); Sederberg et al. (2010).
@@ -163,14 +165,21 @@ class _Trials:
         self.n_items = np.array(n_items)
         self.subject = np.unique(np.array(subjects, dtype=str), return_inverse=True)[1]
         self.unit = np.unique(np.array(units, dtype=str), return_inverse=True)[1]
+        group = self.unit if "unit" in table else np.arange(len(items))
+        self.entries = recall.shared(self.trials, group)
 
     def by_chance(self, n_null: int, max_lag: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Each measure's mean in `n_null` draws with every trial's items in random order, many draws at once."""
+        """Each measure's mean in `n_null` draws of random orders, many draws at once.
+
+        A unit draws one key for each item, and each of its trials is put in the order of its items' keys.
+        """
         at_once, n_subjects = max(1, 8192 // len(self.trials)), self.subject.max() + 1
         found: dict[str, list[np.ndarray]] = {}
         for start in range(0, n_null, at_once):
             copies = min(at_once, n_null - start)
-            order = recall.shuffled(np.tile(self.trials, (copies, 1)), np.tile(self.lengths, copies), rng)
+            keys = rng.random((copies, self.entries.max(initial=-1) + 1))[:, self.entries]
+            keys = keys.reshape(-1, self.trials.shape[1])
+            order = recall.shuffled(np.tile(self.trials, (copies, 1)), np.tile(self.lengths, copies), keys)
             subject = (np.arange(copies)[:, None] * n_subjects + self.subject).ravel()
             for name, one in _measures(recall.count(order, np.tile(self.n_items, copies), max_lag), max_lag).items():
                 values = one.value(unit_sums(one.counted, subject)).reshape(copies, n_subjects)
