@@ -4,7 +4,6 @@ The slowest tier that a configuration names holds everything; faster ones that w
 A fork, or a memory that was loaded, stands on the frozen beginning of another log and adds rows of its own behind it.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -23,22 +22,11 @@ class TieredRows:
 
     Parameters
     ----------
-    name : of the file, in the file tier.
     width, dtype : of a row. device : the accelerator (the layer's device).
     tier, budget : the tier that holds all rows; bytes for this layer in each tier that has a limit.
-    folder : for the file tier.
     """
 
-    def __init__(
-        self,
-        name: str,
-        width: int,
-        dtype: torch.dtype,
-        device: torch.device,
-        tier: str,
-        budget: Mapping[str, int],
-        folder: Path | None,
-    ):
+    def __init__(self, width: int, dtype: torch.dtype, device: torch.device, tier: str, budget: Mapping[str, int]):
         self.count = self._highest = 0
         self.device = device
         self.width, self.dtype = width, dtype
@@ -57,12 +45,8 @@ class TieredRows:
                         f"budget of {faster}: {budget[faster]} bytes a layer hold no row ({row_bytes} bytes)"
                     )
                 self._tiers.append(self._arena(faster, capacity))
-        if tier == "file":
-            if folder is None:
-                raise StorageError(f"rows of {name} are to lie in a file, but no folder was given for it")
-            self._tiers.append(FileTier(folder / name, width, dtype, limit=budget.get("file")))
-        else:
-            self._tiers.append(self._arena(tier, None))
+        in_file = tier == "file"
+        self._tiers.append(FileTier(width, dtype, limit=budget.get("file")) if in_file else self._arena(tier, None))
 
     def _arena(self, tier: str, capacity: int | None) -> ArenaTier:
         on_device = tier == "accelerator"
@@ -151,7 +135,7 @@ class TieredRows:
         base = TieredRows.__new__(TieredRows)
         base.__dict__ |= self.__dict__
         base._base, base._base_count, base.count, base._highest = None, 0, count, count
-        base._tiers = [FileTier(path, self.width, self.dtype, writable=False)]
+        base._tiers = [FileTier(self.width, self.dtype, path)]
         self._base, self._base_count = base, count
         self.count = self._highest = count
 
@@ -168,15 +152,15 @@ class LayerLog:
     In 8 bits, keys share scales in groups of tokens; the newest tokens, whose group is not full, wait as they are.
     """
 
-    def __init__(self, layer: int, shape: Shape, config: MemoryConfig, budget: Mapping[str, int], folder: Path | None):
+    def __init__(self, layer: int, shape: Shape, config: MemoryConfig, budget: Mapping[str, int]):
         self.layer, self.shape, self.config, self._budget = layer, shape, config, budget
         self.waiting: tuple[torch.Tensor, torch.Tensor] | None = None
         self.full = FullRows(shape)
         self.eight: tuple[ByteRows, TieredRows] | None = None  # the code, and the scales of keys
         if config.storage == "8bit":
             code = ByteRows(shape)
-            self.eight = (code, self._make(f"layer-{layer:03d}.scales", code.scale_width, torch.float32, folder))
-        self.rows = self._make(f"layer-{layer:03d}.rows", self.code.width, self.code.dtype, folder)
+            self.eight = (code, self._make(code.scale_width, torch.float32, {}))
+        self.rows = self._make(self.code.width, self.code.dtype, budget)
 
     @property
     def code(self) -> FullRows | ByteRows:
@@ -188,9 +172,8 @@ class LayerLog:
         """The scales of keys in 8 bits."""
         return None if self.eight is None else self.eight[1]
 
-    def _make(self, name: str, width: int, dtype: torch.dtype, folder: Path | None) -> TieredRows:
-        budget = self._budget if name.endswith(".rows") else {}
-        return TieredRows(name, width, dtype, self.shape.device, self.config.tier, budget, folder)
+    def _make(self, width: int, dtype: torch.dtype, budget: Mapping[str, int]) -> TieredRows:
+        return TieredRows(width, dtype, self.shape.device, self.config.tier, budget)
 
     def append(self, start: int, key: torch.Tensor, value: torch.Tensor) -> None:
         """Add keys and values (1, kv_heads, n, size) of tokens start, start + 1, ..."""
@@ -235,18 +218,19 @@ class LayerLog:
         for rows in self.rows.blocks(start, stop, count):
             yield rows[:, : self.shape.key_width]
 
-    def on_files(self, folder: Path, counts: Mapping[str, int], own: Path | None) -> None:
+    def on_files(self, folder: Path, counts: Mapping[str, int]) -> None:
         """Stand on a saved memory's files; what was held here is let go."""
 
-        def stand(kind: str, rows: TieredRows) -> TieredRows:
+        def stand(kind: str, rows: TieredRows, budget: Mapping[str, int]) -> TieredRows:
+            """Rows that begin with those of a file."""
             name = f"layer-{self.layer:03d}.{kind}"
-            empty = self._make(name, rows.width, rows.dtype, own)
+            empty = self._make(rows.width, rows.dtype, budget)
             empty.on_file(folder / name, counts[name])
             return empty
 
-        self.rows = stand("rows", self.rows)
+        self.rows = stand("rows", self.rows, self._budget)
         if self.eight is not None:
-            self.eight = (self.eight[0], stand("scales", self.eight[1]))
+            self.eight = (self.eight[0], stand("scales", self.eight[1], {}))
 
     def mark(self) -> Callable[[], None]:
         """Remember how much there is; calling what is returned forgets what came after."""
@@ -259,11 +243,11 @@ class LayerLog:
 
         return go_back
 
-    def fork(self, folder: Path | None) -> "LayerLog":
+    def fork(self) -> "LayerLog":
         """A log that begins with what this one holds now."""
         # A fork adds little: its own rows lie in the slowest tier alone, and take no second share of the faster ones.
         budget = {tier: size for tier, size in self._budget.items() if tier == self.config.tier}
-        twin = LayerLog(self.layer, self.shape, self.config, budget, folder)
+        twin = LayerLog(self.layer, self.shape, self.config, budget)
         self.rows.fork(twin.rows)
         if self.scales is not None and twin.scales is not None:
             self.scales.fork(twin.scales)
@@ -317,33 +301,20 @@ class MemoryLog:
     """
 
     def __init__(self, shapes: Mapping[int, Shape], config: MemoryConfig):
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
         budget = {tier: size // max(1, len(shapes)) for tier, size in (config.budget or {}).items()}
-        folder = self._new_folder(config)
         self.config = config
-        self.layers = {layer: LayerLog(layer, shape, config, budget, folder) for layer, shape in shapes.items()}
-
-    def _new_folder(self, config: MemoryConfig) -> Path | None:
-        if config.tier != "file":
-            return None
-        self._folder = tempfile.TemporaryDirectory(prefix="emcog-memory-")
-        return Path(self._folder.name)
+        self.layers = {layer: LayerLog(layer, shape, config, budget) for layer, shape in shapes.items()}
 
     def fork(self) -> "MemoryLog":
         """A log that begins with what this one holds now; no row is copied."""
-        twin = MemoryLog.__new__(MemoryLog)
-        twin._folder, twin.config = None, self.config
-        folder = twin._new_folder(self.config)
-        twin.layers = {layer: log.fork(folder) for layer, log in self.layers.items()}
+        twin = MemoryLog({}, self.config)
+        twin.layers = {layer: log.fork() for layer, log in self.layers.items()}
         return twin
 
     def on_files(self, folder: Path, counts: Mapping[str, int]) -> None:
         """Stand on a saved memory's files; `counts` says how many rows of each are whole."""
-        before, own = self._folder, self._new_folder(self.config)
         for log in self.layers.values():
-            log.on_files(folder, counts, own)
-        if before is not None:
-            before.cleanup()  # forks have its files open, and go on reading them
+            log.on_files(folder, counts)
 
     @property
     def bytes_of_token(self) -> int:

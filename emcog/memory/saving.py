@@ -314,7 +314,7 @@ def _copy_rows(memory: "EpisodicLM", folder: Path) -> None:
     """Read all rows into the tiers that the settings name."""
     for number, layer in memory.reader.layers.items():
         for name, rows in _row_files(number, layer.log):
-            file = FileTier(folder / name, rows.width, rows.dtype, writable=False)
+            file = FileTier(rows.width, rows.dtype, folder / name)
             count = memory.place.manifest["files"][name]["rows"]
             for start in range(0, count, BLOCK_ROWS):
                 rows.write(start, file.gather(np.arange(start, min(start + BLOCK_ROWS, count))))

@@ -6,6 +6,7 @@ A tier holds rows of one width and hands back any of them in one indexed copy. R
 
 import mmap
 import os
+import tempfile
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -110,20 +111,22 @@ class FileTier:
 
     Parameters
     ----------
-    path : the file, made if it is missing. width, dtype : of a row.
-    writable : False for a file that others may be reading too.
+    width, dtype : of a row.
+    path : of a file that is there, only to be read, since others may be reading it too. None: a temporary one, which
+        has no name where the system can do without, and is gone with the process however that ends.
     limit : bytes that the file may grow to; None: no limit.
     """
 
     capacity: int | None = None
 
-    def __init__(self, path: Path, width: int, dtype: torch.dtype, writable: bool = True, limit: int | None = None):
-        self.path, self.width, self.dtype, self.limit = path, width, dtype, limit
+    def __init__(self, width: int, dtype: torch.dtype, path: Path | None = None, limit: int | None = None):
+        self.width, self.dtype, self.limit = width, dtype, limit
         self.row_bytes = width * dtype.itemsize
+        self.place = str(path) if path is not None else f"the temporary folder {tempfile.gettempdir()}"
         try:
-            self._file = open(path, "r+b" if path.exists() and writable else "w+b" if writable else "rb")  # noqa: SIM115
+            self._file: Any = open(path, "rb") if path is not None else tempfile.TemporaryFile(prefix="emcog-memory-")  # noqa: SIM115
         except OSError as error:
-            raise StorageError(f"cannot open {path}: {error.strerror}; choose another folder") from error
+            raise StorageError(f"cannot open {self.place}: {error.strerror}; choose another folder") from error
         self._map: mmap.mmap | None = None
         self._view = np.empty((0, self.row_bytes), np.uint8)
 
@@ -133,7 +136,7 @@ class FileTier:
         place = start * self.row_bytes
         if self.limit is not None and place + len(data) > self.limit:
             raise StorageError(
-                f"the memory's budget of {self.limit:,} bytes a layer for {self.path.name} is used up: give more"
+                f"the memory's budget of {self.limit:,} bytes a layer in the file tier is used up: give more"
             )
         try:
             while data:
@@ -141,7 +144,8 @@ class FileTier:
                 data, place = data[done:], place + done
         except OSError as error:
             raise StorageError(
-                f"cannot write to {self.path}: {error.strerror}; free some space or choose another folder"
+                f"cannot write to {self.place}: {error.strerror}; free some space there, or choose another folder "
+                "(environment variable TMPDIR)"
             ) from error
 
     def gather(self, index: np.ndarray) -> torch.Tensor:
@@ -161,7 +165,7 @@ class FileTier:
     def _remap(self) -> None:
         size = os.fstat(self._file.fileno()).st_size
         if size < self.row_bytes:
-            raise StorageError(f"{self.path} is shorter than it was: it was cut while it was in use; save elsewhere")
+            raise StorageError(f"{self.place} is shorter than it was: it was cut while it was in use; save elsewhere")
         # Private, though nobody writes to it: torch warns of memory that cannot be written to.
         self._map = mmap.mmap(self._file.fileno(), size, access=mmap.ACCESS_COPY)
         count = size // self.row_bytes

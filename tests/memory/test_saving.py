@@ -222,7 +222,7 @@ def test_a_full_disk(saved, llama, some_ids, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", full)
-        with pytest.raises(StorageError, match=r"cannot write to .*layer-000.rows: No space left"):
+        with pytest.raises(StorageError, match=r"cannot write to the temporary folder .*: No space left"):
             memory.read(some_ids(50))
     assert memory.n_tokens == 300
 

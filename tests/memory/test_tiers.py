@@ -1,5 +1,7 @@
 """Where keys and values lie changes no number; budgets hold; 8 bits lose little."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -37,10 +39,9 @@ def test_all_tiers_give_the_same_bits(storage, make_memory, some_ids):
 
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
-def test_rows_come_back_from_whichever_tier(data, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("rows")
+def test_rows_come_back_from_whichever_tier(data):
     budget = data.draw(st.sampled_from([{}, {"accelerator": 12 * 8}, {"accelerator": 12 * 5, "host": 12 * 20}]))
-    rows = TieredRows("r", 3, torch.float32, CPU, "file", budget, folder)
+    rows = TieredRows(3, torch.float32, CPU, "file", budget)
     written = np.empty((0, 3), np.float32)
     base = None
     for step in range(data.draw(st.integers(1, 8))):
@@ -52,7 +53,7 @@ def test_rows_come_back_from_whichever_tier(data, tmp_path_factory):
         written = np.concatenate([written, new])
         if data.draw(st.booleans()):
             base = (rows, len(written))
-            own = TieredRows(f"r{step}", 3, torch.float32, CPU, "file", budget, folder)
+            own = TieredRows(3, torch.float32, CPU, "file", budget)
             rows = rows.fork(own)
         index = np.sort(data.draw(st.lists(st.integers(0, len(written) - 1), max_size=20))).astype(np.int64)
         np.testing.assert_array_equal(rows.gather(index).numpy(), written[index])
@@ -103,7 +104,16 @@ def test_the_file_tier_takes_no_anonymous_memory(make_memory, some_ids):
     memory.read(some_ids(600))
     for layer in memory.reader.log.layers.values():
         assert [type(tier).__name__ for tier in layer.rows._tiers] == ["FileTier"]
-        assert (layer.rows._tiers[0].path).stat().st_size == 599 * layer.code.width * 4
+        assert os.fstat(layer.rows._tiers[0]._file.fileno()).st_size == 599 * layer.code.width * 4
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere an open file has a name")
+def test_what_is_in_files_leaves_nothing_behind_however_the_process_ends(make_memory, some_ids, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    memory = make_memory(tier="file")
+    memory.read(some_ids(300))
+    memory.fork().read(some_ids(50))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_forks_share_and_part(make_memory, some_ids):
