@@ -16,6 +16,7 @@ regression  slopes of a signal that wanders slowly (AR(1), 5 words) on a cluster
 reading     reading times that wander slowly on such a signal
 cohesion    modularity, conductance and similarity of independent events in keys that wander slowly
 recall      lag-CRP, asymmetry and clustering of recalls in random order
+layers      the same of a memory whose layers recall the same events in each step, in the same random order or nearly so
 effects     regressions and reading times where the signal does have a say: power and intervals (a quarter of the runs)
 
 Runs are kept in the folder, a file for every CHUNK of them: what was stopped goes on where it was. --so-far counts what
@@ -33,8 +34,7 @@ import pandas as pd
 
 from emcog.pages import docs_page, fill, markdown_table, measured_on
 from emcog.reproduce import load_script
-from emcog.stats.agreement import MEASURES
-from emcog.stats.nulls import DEFAULT_NULL
+from emcog.stats.defaults import is_default
 
 PARTS = load_script("analyses", "calibration_simulations").PARTS
 N_NULL = 521
@@ -151,13 +151,6 @@ def failing(table: pd.DataFrame) -> str:
     outside = cover[(cover.rate < 0.93) | (cover.rate > 0.97)].metric.unique()
     said.append("\n".join(f"- {metric}: {REASONS[metric]}." for metric in outside if metric in REASONS))
     return "\n\n".join(filter(None, said))
-
-
-def is_default(metric: str, null_model: str) -> bool:
-    """Whether a test has this null model by itself."""
-    if metric in MEASURES:
-        return null_model == MEASURES[metric].null
-    return null_model in (DEFAULT_NULL, "shuffled_order") or null_model == "t, stretches"
 
 
 def _named(table: pd.DataFrame) -> str:

@@ -224,6 +224,21 @@ def recalls(seed: int, run: int, n_null: int) -> Iterator[Row]:
     yield from _tests(recall_curves(table, max_lag=2, n_null=n_null, seed=run), "recall", "random order")
 
 
+def layers(seed: int, run: int, n_null: int) -> Iterator[Row]:
+    """p of recall curves of a memory whose layers recall the same events, in one random order or each with noise."""
+    for kind, noise in (("layers alike", 0.0), ("layers much alike", 0.3)):
+        rng = np.random.default_rng([seed, 11, run])
+        steps = []
+        for step in range(20):
+            items = rng.permutation(20 + 2 * step)[:8]
+            for layer in range(6):
+                order = np.argsort(np.arange(8) / 8 + noise * rng.normal(size=8))
+                steps.append(pd.DataFrame({"subject": "memory", "trial": f"{step}/{layer}", "unit": step,
+                                           "order": np.arange(8), "item": items[order] * 1.0,
+                                           "n_items": 20 + 2 * step}))  # fmt: skip
+        yield from _tests(recall_curves(pd.concat(steps), max_lag=2, n_null=n_null, seed=run), "recall", kind)
+
+
 def _tests(found: pd.DataFrame, test: str, kind: str) -> Iterator[Row]:
     """The p of a table of results, and its intervals."""
     for one in found.to_dict("records"):
@@ -238,6 +253,6 @@ def _tests(found: pd.DataFrame, test: str, kind: str) -> Iterator[Row]:
 PARTS: dict[str, tuple[Callable[[int, int, int], Iterator[Row]], float]] = {
     "agreement": (agreement, 1), "power": (power, 0.25), "coverage": (coverage, 0.5), "peri": (peri, 1),
     "regression": (regression, 1), "gee": (gee, 1), "reading": (reading, 1), "cohesion": (cohesive, 1),
-    "recall": (recalls, 1), "effects": (effects, 0.25),
+    "recall": (recalls, 1), "layers": (layers, 0.5), "effects": (effects, 0.25),
 }  # fmt: skip
 """Each part, (seed, run, draws a test) -> rows, and the share of the runs that it makes."""

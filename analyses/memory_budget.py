@@ -9,7 +9,7 @@ from typing import Any
 
 from emcog.memory import MemoryConfig
 from emcog.reproduce import Setting
-from emcog.reproduce.recalling import REPRESENTATIVE, rate_rows, run_sweep
+from emcog.reproduce.recalling import REPRESENTATIVE, paired_row, rate_rows, run_sweep, window_of
 
 LENGTH, QUICK_LENGTH = 16_384, 2048
 BUDGETS, QUICK_BUDGETS = (0, 32, 64, 128, 256, 512), (0, 64, 256)
@@ -19,9 +19,12 @@ SEGMENTATIONS = ("SM", "F")
 
 
 def rows(setting: Setting) -> Iterator[dict[str, Any]]:
-    """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: n_mem and length (tokens)."""
+    """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: n_mem and length (tokens).
+
+    metric correct_difference: the same questions with the largest budget and with another (`paired_row`).
+    """
     length, budgets = (QUICK_LENGTH, QUICK_BUDGETS) if setting.quick else (LENGTH, BUDGETS)
-    n_local = max(64, setting.lm.limit // 2)
+    n_local = window_of(setting.lm)
     configs = {
         f"{kind} {n_mem}": MemoryConfig(n_local=n_local, n_mem=n_mem, segmentation=kind, contiguity=0.0,
                                         policy="similarity" if n_mem else "none", representative=REPRESENTATIVE)
@@ -29,6 +32,11 @@ def rows(setting: Setting) -> Iterator[dict[str, Any]]:
     }  # fmt: skip
     trials = QUICK_TRIALS if setting.quick else TRIALS
     table = run_sweep(setting, ["several_keys"], {length: trials}, DEPTHS, {length: configs})
+    for kind in SEGMENTATIONS:
+        for n_mem in (min(filter(None, budgets)), 0):
+            yield {"story": "several_keys", "length": length, "n_mem": n_mem} | paired_row(
+                table, f"{kind} {max(budgets)}", f"{kind} {n_mem}", "memory_budget", setting.seed
+            )
     table[["config", "n_mem"]] = table["config"].str.split(" ", expand=True)
     table["n_mem"] = table["n_mem"].astype(int)
     yield from rate_rows(table, ["n_mem", "length"], "memory_budget", setting.seed)

@@ -1,52 +1,50 @@
-"""What came out: each claim's answer, read off its report. `emcog.reproduce.claims` says which claims there are."""
+"""What came out about events, signals and people: each claim's answer, read off its report.
+
+`emcog.reproduce.claims` says which claims there are; `emcog.reproduce.findings_of_memory` has those about memory.
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-LEVEL = 0.05
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What came out for one set of data.
-
-    Attributes
-    ----------
-    data : on which data. said : in words with numbers. interval : of the first number, 95%, or "".
-    agrees : whether it agrees with the claim; None where the data cannot tell.
-    """
-
-    data: str
-    said: str
-    interval: str
-    agrees: bool | None
+from emcog.reproduce.finding import LEVEL, Finding, data_of, interval, interval_or_chance, judged, p_is, plain
 
 
 def people_cohere(report: pd.DataFrame) -> Iterator[Finding]:
     """People's events against random ones of the same lengths, all layers together."""
     for row in _pooled(report, "people").to_dict("records"):
-        yield Finding(_judged(row), _cohesive(row), _interval(row), _sign(row))
+        yield Finding(judged(row), _cohesive(row), interval(row), _sign(row))
 
 
 def refined_cohere(report: pd.DataFrame) -> Iterator[Finding]:
-    """SM against S and F, each as its difference from random."""
-    for row in _pooled(report, "SM").to_dict("records"):
-        others = {m: _pooled(report, m).set_index("story")["estimate"].get(row["story"], np.nan) for m in ("S", "F")}
-        told = ", ".join(f"{m} {value:.3g}" for m, value in others.items())
-        most = all(row["estimate"] > value for value in others.values())
-        agrees = None if _sign(row) is None else bool(_sign(row)) and most
-        yield Finding(_data(row), f"SM {_cohesive(row)}; {told}", _interval(row), agrees)
+    """The better of SM and SC against S, F, FM and FC, each as its difference from random."""
+    by = {method: _pooled(report, method).set_index("story") for method in ("SM", "SC", "S", "F", "FM", "FC")}
+    for story in dict.fromkeys([*by["SM"].index, *by["SC"].index]):
+        there = {method: rows.loc[story] for method, rows in by.items() if story in rows.index}
+        refined = [method for method in ("SM", "SC") if method in there]
+        name = max(refined, key=lambda method: there[method]["estimate"])
+        best, rest = there[name], {m: row["estimate"] for m, row in there.items() if m not in ("SM", "SC")}
+        missing = [method for method in by if method not in there]
+        told = ", ".join(f"{m} {there[m]['estimate']:.3g}" for m in by if m in there and m != name)
+        said = f"{name} {_cohesive({**best, 'p': (p := min(1.0, len(refined) * best['p']))})}; {told}"
+        chance = 1.96 * best["null_sd"]
+        agrees, why = None, f"without {', '.join(missing)}" if missing else ""
+        if not missing and p < LEVEL:
+            ahead = best["estimate"] - max(rest.values())
+            if best["estimate"] < 0 or ahead < -chance:
+                agrees = False
+            elif ahead > 0:
+                agrees = True
+        yield Finding(data_of({**best, "story": story}), said, interval(best), agrees, why)
 
 
 def fixed_cohere(report: pd.DataFrame) -> Iterator[Finding]:
     """F against random events: the paper finds it below."""
     for row in _pooled(report, "F").to_dict("records"):
         sign = _sign(row)
-        yield Finding(_data(row), _cohesive(row), _interval(row), None if sign is None else not sign)
+        yield Finding(data_of(row), _cohesive(row), interval(row), None if sign is None else not sign)
 
 
 def _pooled(report: pd.DataFrame, method: str) -> pd.DataFrame:
@@ -54,7 +52,7 @@ def _pooled(report: pd.DataFrame, method: str) -> pd.DataFrame:
 
 
 def _cohesive(row: Any) -> str:
-    return f"modularity minus random {row['estimate']:.3g}, p {_p(row['p'])}, {row['n']} events"
+    return f"modularity minus random {row['estimate']:.3g}, p {p_is(row['p'])}, {row['n']} events"
 
 
 def _sign(row: Any) -> bool | None:
@@ -64,20 +62,27 @@ def _sign(row: Any) -> bool | None:
 def distance(report: pd.DataFrame) -> Iterator[Finding]:
     """The best of S, SM and SC against F, in Wasserstein distance from people."""
     rows = report[(report["metric"] == "wasserstein") & (report["variant"] == "share")]
-    for _, own in rows.groupby("story", sort=False):
+    for _, own in rows.groupby(["dataset", "story"], sort=False):
         by = own.set_index("method")
         if not {"S", "F"} <= set(by.index):
             continue
         surprise = by.loc[[m for m in ("S", "SM", "SC") if m in by.index], "estimate"]
+        looks = len(surprise) + 1  # each of them and F might have differed from chance
         best, fixed = by.loc[surprise.idxmin()], by.loc["F"]
+        p = {name: min(1.0, looks * row["p"]) for name, row in (("best", best), ("fixed", fixed))}
         said = (
             f"Wasserstein distance as a share of the story: {surprise.idxmin()} {best['estimate']:.3f} "
-            f"(chance {best['null_mean']:.3f}, p {_p(best['p'])}), F {fixed['estimate']:.3f} "
-            f"(chance {fixed['null_mean']:.3f}, p {_p(fixed['p'])})"
+            f"(chance {best['null_mean']:.3f}, corrected p {p_is(p['best'])}), F {fixed['estimate']:.3f} "
+            f"(chance {fixed['null_mean']:.3f}, corrected p {p_is(p['fixed'])})"
         )
-        decided = min(best["p"], fixed["p"]) < LEVEL
-        agrees = bool(best["estimate"] < fixed["estimate"]) if decided else None
-        yield Finding(_judged(best), said, _interval(best), agrees)
+        nearer, ours, theirs = best["estimate"] < fixed["estimate"], _side(best, p["best"]), _side(fixed, p["fixed"])
+        agrees = nearer if (ours < 0 or theirs > 0 if nearer else ours > 0 or theirs < 0) else None
+        yield Finding(judged(best), said, interval_or_chance(best), None if agrees is None else bool(agrees))
+
+
+def _side(row: Any, p: float) -> int:
+    """-1 below chance, 1 above it, 0 where that is not known."""
+    return 0 if not p < LEVEL else int(np.sign(row["estimate"] - row["null_mean"]))
 
 
 def around(report: pd.DataFrame) -> Iterator[Finding]:
@@ -86,15 +91,19 @@ def around(report: pd.DataFrame) -> Iterator[Finding]:
         at = own[(own["metric"] == "mean") & (own["lag"] == 0)].set_index("method")
         if "bayesian_surprise" not in at.index:
             continue
-        rises = own[(own["metric"] == "cluster") & (own["p"] < LEVEL) & (own["estimate"] > 0)]
+        clusters = own[own["metric"] == "cluster"]
+        clusters = clusters.assign(p=np.minimum(1, own["method"].nunique() * clusters["p"]))  # so many signals
+        rises = clusters[(clusters["p"] < LEVEL) & (clusters["estimate"] > 0)]
         told = "; ".join(
-            f"{_plain(name)} {at.loc[name, 'estimate']:.2f} bits (chance {at.loc[name, 'null_mean']:.2f})"
+            f"{plain(name)} {at.loc[name, 'estimate']:.2f} bits (chance {at.loc[name, 'null_mean']:.2f})"
             for name in ("bayesian_surprise", "surprisal")
         )
-        found = "; ".join(f"{_plain(r['method'])} {r['variant']}, p {_p(r['p'])}" for r in rises.to_dict("records"))
+        found = "; ".join(
+            f"{plain(r['method'])} {r['variant']}, corrected p {p_is(r['p'])}" for r in rises.to_dict("records")
+        )
         agrees = True if "bayesian_surprise" in set(rises["method"]) else None
-        yield Finding(_judged(own.iloc[0]), f"at the boundary {told}; rises beyond chance: {found or 'none'}",
-                      _interval(at.loc["bayesian_surprise"]), agrees)  # fmt: skip
+        yield Finding(judged(own.iloc[0]), f"at the boundary {told}; rises beyond chance: {found or 'none'}",
+                      interval(at.loc["bayesian_surprise"]), agrees)  # fmt: skip
 
 
 def boundaries(report: pd.DataFrame) -> Iterator[Finding]:
@@ -104,17 +113,19 @@ def boundaries(report: pd.DataFrame) -> Iterator[Finding]:
         gain = rows[rows["metric"] == "delta_log_likelihood"].set_index("method")
         if not {"bayesian_surprise", "surprisal"} <= set(gain.index):
             continue
-        p = rows[rows["metric"] == "slope"].groupby("method")["p"].min()
+        slopes = rows[(rows["metric"] == "slope") & rows["method"].isin(["bayesian_surprise", "surprisal", "entropy"])]
+        slopes = slopes.assign(p=np.minimum(1, slopes["p"].count() * slopes["p"]))
+        p = slopes.groupby("method")["p"].min()
         told = ", ".join(
-            f"{_plain(m)} {1000 * gain.loc[m, 'estimate']:.2f} (smallest p of a slope {_p(p[m])})"
+            f"{plain(m)} {1000 * gain.loc[m, 'estimate']:.2f} (least corrected p of a slope {p_is(p.get(m, np.nan))})"
             for m in ("bayesian_surprise", "surprisal", "entropy")
             if m in gain.index
         )
-        bayes, plain = gain.loc["bayesian_surprise"], gain.loc["surprisal", "estimate"]
-        decided = 2 * p.min() < LEVEL
-        agrees = bool(bayes["estimate"] > max(plain, 0)) if decided else None
+        bayes, surprisal = gain.loc["bayesian_surprise"], gain.loc["surprisal", "estimate"]
+        decided = p.reindex(["bayesian_surprise", "surprisal"]).min() < LEVEL
+        agrees = bool(bayes["estimate"] > max(surprisal, 0)) if decided else None
         said = f"held-out gain, millinats a word: {told}"
-        yield Finding(_judged(rows.iloc[0]), said, _interval(bayes, 1000), agrees)
+        yield Finding(judged(rows.iloc[0]), said, interval(bayes, 1000), agrees)
 
 
 def reading(report: pd.DataFrame) -> Iterator[Finding]:
@@ -123,7 +134,7 @@ def reading(report: pd.DataFrame) -> Iterator[Finding]:
     for row in rows[rows["method"] == "surprisal"].to_dict("records"):
         said = f"held-out gain of surprisal {1000 * row['estimate']:.3g} millinats a word, {row['n']:,} words"
         agrees = bool(row["ci_low"] > 0) if row["ci_low"] > 0 or row["ci_high"] < 0 else None
-        yield Finding(_data(row), said, _interval(row, 1000), agrees)
+        yield Finding(data_of(row), said, interval(row, 1000), agrees)
 
 
 def threshold(report: pd.DataFrame) -> Iterator[Finding]:
@@ -140,14 +151,14 @@ def threshold(report: pd.DataFrame) -> Iterator[Finding]:
         said = f"events of {first['estimate']:.1f} tokens at gamma {several.index[0]:g}, "
         said += f"{last['estimate']:.0f} at {several.index[-1]:g}{best}"
         grows = bool((np.diff(several["estimate"]) > 0).all())
-        yield Finding(_judged(rows.iloc[0]), said, _interval(first), grows)
+        yield Finding(judged(rows.iloc[0]), said, interval(first), grows)
 
 
 def grain(report: pd.DataFrame) -> Iterator[Finding]:
     """Whether S finds people's coarse and fine events, at whatever size of its own."""
     own = report[report["method"] == "S"]
     for _, rows in own.groupby(["dataset", "story"], sort=False):
-        told, beyond, interval = [], [], ""
+        told, beyond, limits = [], [], ""
         for name, these in rows.groupby("grain", sort=False):
             known = these[these["z"].notna()]
             if known.empty:
@@ -155,11 +166,11 @@ def grain(report: pd.DataFrame) -> Iterator[Finding]:
             best = known.loc[known["z"].idxmax()]
             p = min(1.0, len(known) * best["p"])  # of the best of so many sizes
             told.append(f"{name} {best['estimate']:.2f}, {best['z']:.2f} SD above chance at "
-                        f"{best['event_words']:.0f} words an event (corrected p {_p(p)})")  # fmt: skip
+                        f"{best['event_words']:.0f} words an event (corrected p {p_is(p)})")  # fmt: skip
             beyond.append(p < LEVEL and best["z"] > 0)
-            interval = interval or _interval(best)
+            limits = limits or interval(best)
         found = True if beyond and all(beyond) else None
-        yield Finding(_judged(rows.iloc[0]), f"best F1: {'; '.join(told)}", interval, found)
+        yield Finding(judged(rows.iloc[0]), f"best F1: {'; '.join(told)}", limits, found)
 
 
 def layers(report: pd.DataFrame) -> Iterator[Finding]:
@@ -170,103 +181,4 @@ def layers(report: pd.DataFrame) -> Iterator[Finding]:
         many = int(((own["p_bh"] < LEVEL) & (own["estimate"] > 0)).sum())
         said = f"modularity minus random {best['estimate']:.3g} in layer {best['layer']:.0f}, where it is most "
         said += f"({best['z']:.2f} SD); {many} of {len(own)} layers beyond chance after correction"
-        yield Finding(_judged(best), said, _interval(best), True if many else None)
-
-
-def contiguity(report: pd.DataFrame) -> Iterator[Finding]:
-    """Temporal clustering of what memory, and people, recall one after the other."""
-    yield from _recalls(report, "temporal_clustering", "percentile rank", "temporal clustering")
-
-
-def asymmetry(report: pd.DataFrame) -> Iterator[Finding]:
-    """Whether recall goes forward more often than back."""
-    yield from _recalls(report, "forward_asymmetry", "lag 1", "forward asymmetry of steps of one event")
-
-
-def _recalls(report: pd.DataFrame, metric: str, variant: str, name: str) -> Iterator[Finding]:
-    rows = report[(report["metric"] == metric) & (report["variant"] == variant)]
-    for row in rows.to_dict("records"):
-        agrees = bool(row["estimate"] > row["null_mean"]) if row["p"] < LEVEL else None
-        said = f"{row['method']}: {name} {row['estimate']:.3g}, chance {row['null_mean']:.3g}, p {_p(row['p'])}"
-        yield Finding(_data(row), said, _interval(row), agrees)
-
-
-def beyond_window(report: pd.DataFrame) -> Iterator[Finding]:
-    """Memory against the sliding window alone, at the longest length."""
-    yield from _against(report, "window")
-
-
-def beyond_fixed(report: pd.DataFrame) -> Iterator[Finding]:
-    """Memory of events against memory of fixed blocks, at the longest length."""
-    yield from _against(report, "F")
-
-
-def _against(report: pd.DataFrame, other: str) -> Iterator[Finding]:
-    rows = report[(report["metric"] == "correct") & report["depth"].isna()]
-    for task, own in rows[rows["length"] == rows["length"].max()].groupby("story", sort=False):
-        by = own.set_index("method")
-        names = [m for m in ("SM+C", "SM", "S") if m in by.index]
-        if not names or other not in by.index:
-            continue
-        best, least = by.loc[names[0]], by.loc[other]
-        said = f"at {best['length']:,.0f} tokens {names[0]} says {best['estimate']:.0%} exactly, {other} "
-        said += f"{least['estimate']:.0%} {_interval(least)}; {best['n']} questions each"
-        yield Finding(f"emcog.tasks/{task}", said, _interval(best), _apart(best, least))
-
-
-def budget(report: pd.DataFrame) -> Iterator[Finding]:
-    """The largest budget of recalled tokens against none."""
-    rows = report[(report["metric"] == "correct") & (report["method"] == "SM")].sort_values("n_mem")
-    first, last = rows.iloc[0], rows.iloc[-1]
-    said = f"with n_mem {last['n_mem']:.0f} {last['estimate']:.0%} said exactly, with {first['n_mem']:.0f} "
-    said += f"{first['estimate']:.0%} {_interval(first)}; {last['n']} questions each"
-    yield Finding(f"emcog.tasks/{first['story']}", said, _interval(last), _apart(last, first))
-
-
-def speed(report: pd.DataFrame) -> Iterator[Finding]:
-    """Reading speed at the longest length, and where the two lines cross."""
-    rows = report[report["metric"] == "speed"]
-    last = rows[rows["length"] == rows["length"].max()].set_index("method")
-    crossing = report[report["metric"] == "crossover"].iloc[0]
-    told = ", ".join(f"{name} {row['estimate']:,.0f} tokens/s" for name, row in last.iterrows())
-    said = f"after {rows['length'].max():,.0f} tokens {told}; faster from: {crossing['note'].split('; ')[1]}"
-    yield Finding("random tokens", said, "", True if crossing["estimate"] > 0 else None)
-
-
-def calibrated(report: pd.DataFrame) -> Iterator[Finding]:
-    """Tests of agreement that say too often that there is something."""
-    rows = report[(report["test"] == "agreement") & (report["null_model"] == "circular_shift")]
-    worst = rows.loc[rows["estimate"].idxmax()]
-    high = sorted(set(rows[rows["ci_low"] > LEVEL]["metric"]))
-    said = f"of {len(rows)} tests of agreement the worst says p < .05 in {worst['estimate']:.1%} of {worst['n']} runs "
-    said += f"({worst['metric']}, {worst['kind']}); surely above 5%: {', '.join(high) or 'none'}"
-    yield Finding("simulated", said, _interval(worst), not high)
-
-
-def _apart(one: Any, other: Any) -> bool | None:
-    """Whether one lies above the other, by their intervals; None where these overlap."""
-    if one["ci_low"] > other["ci_high"]:
-        return True
-    return False if one["ci_high"] < other["ci_low"] else None
-
-
-def _interval(row: Any, scale: float = 1.0) -> str:
-    known = row["ci_low"] == row["ci_low"]
-    return f"[{scale * row['ci_low']:.3g}, {scale * row['ci_high']:.3g}]" if known else ""
-
-
-def _p(value: float) -> str:
-    return "unknown" if value != value else "< .001" if value < 0.001 else f"= {value:.3f}"
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _judged(row: Any) -> str:
-    """The data, and whose boundaries they have where these are not people's."""
-    return _data(row) + (" (the author's scene breaks)" if row["dataset"] == "demo" else "")
-
-
-def _data(row: Any) -> str:
-    return f"{row['dataset']}/{row['story']}" if row["story"] else str(row["dataset"])
+        yield Finding(judged(best), said, interval(best), True if many else None)

@@ -12,10 +12,13 @@ from emcog.lm import LM
 from emcog.memory import MemoryConfig
 from emcog.reproduce.setting import Setting
 from emcog.reproduce.stories import book_text
+from emcog.stats.paired import paired_shares
 from emcog.tasks import rates, sweep
 
 FULL = "full attention"
 WINDOW = "window"
+MEMORIES = ("SM+C", "SM", "S")
+"""Of these the first that was run is the memory that is compared with others."""
 REPRESENTATIVE = "all"
 """An event is found by any of its tokens, whatever cut it out: the few that received most attention, the default, often
 miss a fact that a small model was told in passing, and then no segmentation and no policy could tell itself apart."""
@@ -29,7 +32,7 @@ def configurations(lm: LM, length: int, names: Sequence[str] | None = None) -> d
     ----------
     length : tokens of the context. names : which of them; None for all.
     """
-    half = max(64, lm.limit // 2)
+    half = window_of(lm)
     common: dict[str, Any] = {
         "n_local": half, "n_mem": half // 2, "contiguity": 0.0, "representative": REPRESENTATIVE,
     }  # fmt: skip
@@ -49,6 +52,11 @@ def configurations(lm: LM, length: int, names: Sequence[str] | None = None) -> d
 
 ROOM = 64
 """Tokens for the question and its answer."""
+
+
+def window_of(lm: LM) -> int:
+    """Tokens of the sliding window that all settings have but full attention."""
+    return max(64, lm.limit // 2)
 
 
 def prose(setting: Setting) -> str | None:
@@ -72,7 +80,8 @@ def grid_rows(
     depths: Sequence[float],
     names: Sequence[str] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Rows by length and depth, and by length alone, for the settings that `configurations` gives at each length.
+    """Rows by length and depth, by length alone, and of what lies beyond the window, for the settings that
+    `configurations` gives at each length.
 
     Parameters
     ----------
@@ -82,6 +91,7 @@ def grid_rows(
     table = run_sweep(setting, tasks, trials, depths, configs)
     for by in (["length", "depth"], ["length"]):
         yield from rate_rows(table, by, analysis, setting.seed)
+    yield from beyond_rows(table, analysis, window_of(setting.lm), setting.seed)
 
 
 def run_sweep(
@@ -121,3 +131,34 @@ def rate_rows(table: pd.DataFrame, by: Sequence[str], analysis: str, seed: int) 
                         "note": "n: questions; share of the layers that recalled the statement"}  # fmt: skip
         yield common | {"metric": "margin", "unit": "bits", "estimate": cell["margin"],
                         "note": "n: questions; log2 p of the answer less that of the likeliest wrong one"}  # fmt: skip
+
+
+def beyond_rows(table: pd.DataFrame, analysis: str, window: int, seed: int) -> Iterator[dict[str, Any]]:
+    """What lies beyond the window when its question comes, all lengths together: memory against the window and F.
+
+    Parameters
+    ----------
+    table : from `sweep`. window : tokens; only questions about statements further back count.
+    """
+    for task, own in table[table["distance"] > window].groupby("task", sort=False):
+        names = [name for name in MEMORIES if name in set(own["config"])]
+        for other in (WINDOW, "F"):
+            if names and other in set(own["config"]):
+                yield {"story": task, "window": window} | paired_row(own, names[0], other, analysis, seed)
+
+
+def paired_row(table: pd.DataFrame, one: str, other: str, analysis: str, seed: int) -> dict[str, Any]:
+    """A row: how much larger the share of exact answers of one setting is than another's to the same questions.
+
+    Further columns: against (the other setting), share and share_against (of right answers).
+    """
+    asked = ["length", "trial", "depth"]
+    both = table[table["config"] == one].merge(table[table["config"] == other], on=asked, validate="one_to_one")
+    found = paired_shares(both["correct_x"], both["correct_y"])
+    only = f"{one} alone right in {found.pop('only_ours')}, {other} alone in {found.pop('only_theirs')}"
+    return found | {
+        "analysis": analysis, "dataset": "emcog.tasks", "method": one, "against": other, "metric": "correct_difference",
+        "variant": f"against {other}", "unit": "share, difference", "null_model": "McNemar, exact", "seed": seed,
+        "share": float(both["correct_x"].mean()), "share_against": float(both["correct_y"].mean()),
+        "note": f"n: questions; {only}; interval: Tango's, 95%",
+    }  # fmt: skip

@@ -8,7 +8,7 @@ import pandas as pd
 from emcog.errors import DataError
 from emcog.pages import markdown_table
 from emcog.reproduce.claims import CLAIMS, Claim
-from emcog.reproduce.findings import Finding
+from emcog.reproduce.finding import Finding
 from emcog.reproduce.listed import ANALYSES
 from emcog.reproduce.reports import read_report
 
@@ -18,7 +18,7 @@ ANSWERS = {True: "yes", False: "no", None: "open"}
 def summary_page(results: Path) -> str:
     """The page as Markdown, from the reports that lie in `results`; analyses without a report are named.
 
-    agrees : "yes" or "no" by the claim's own rule, written beside it; "open" where the data cannot tell.
+    agrees : "yes" or "no" by the claim's own rule, written beside it; "open" where the data cannot tell, with why.
     """
     rows, sections, without = [], [], []
     caveats: list[str] = []
@@ -57,7 +57,7 @@ def summary_page(results: Path) -> str:
 
 def _section(claim: Claim, found: list[Finding], report: pd.DataFrame) -> list[str]:
     table = pd.DataFrame([{"data": one.data, "what came out": one.said, "95% interval": one.interval,
-                           "agrees": ANSWERS[one.agrees]} for one in found])  # fmt: skip
+                           "agrees": _answer(one)} for one in found])  # fmt: skip
     told = report.attrs["provenance"]
     model = f"{told['model']['name']} (weights {told['model']['weights'][:12]})" if told["model"] else "none"
     settings = "quick" if told["settings"]["quick"] else "full"
@@ -68,3 +68,8 @@ def _section(claim: Claim, found: list[Finding], report: pd.DataFrame) -> list[s
         f"- Model: {model}; {settings} settings, seed {told['settings']['seed']}.",
         "", markdown_table(table) if len(table) else "There is nothing to tell.",
     ]  # fmt: skip
+
+
+def _answer(one: Finding) -> str:
+    """yes, no, or open, with why it is open."""
+    return ANSWERS[one.agrees] + (f" ({one.why})" if one.agrees is None and one.why else "")

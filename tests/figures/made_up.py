@@ -109,15 +109,27 @@ def passkey(rng):
         if method != "full attention" or length < 1000:
             yield share(depth or 0.5) | {"metric": "correct", "method": method, "length": length, "depth": depth}
 
+    yield difference("window") | {"story": "pass_key"}
+
+
+def difference(against):
+    """Memory against another setting, with the same questions."""
+    return {"metric": "correct_difference", "method": "SM+C", "against": against, "share": 1.0, "share_against": 0.5,
+            "estimate": 0.5, "ci_low": 0.2, "ci_high": 0.8, "p": 0.01, "window": 512.0}  # fmt: skip
+
 
 def recall_tasks(rng):
+    for against in ("window", "F"):
+        yield difference(against) | {"story": "key_value"}
     for task, method, length in product(("several_keys", "key_value"), MEMORIES, (900.0, 2048.0)):
         yield share(0.5) | {"metric": "correct", "story": task, "method": method, "length": length, "depth": None}
 
 
 def memory_budget(rng):
-    return [share(0.5) | {"metric": metric, "method": method, "n_mem": n, "length": 1000}
-            for metric, method, n in product(("correct", "recalled"), ("SM", "F"), (0.0, 64.0))]  # fmt: skip
+    for n in (0.0, 32.0):
+        yield difference(f"SM {n:.0f}") | {"method": "SM 64", "n_mem": n, "length": 1000}
+    for metric, method, n in product(("correct", "recalled"), ("SM", "F"), (0.0, 32.0, 64.0)):
+        yield share(0.5) | {"metric": metric, "method": method, "n_mem": n, "length": 1000}
 
 
 def throughput(rng):
