@@ -98,7 +98,7 @@ def _compared(
     import pandas as pd
 
     from emcog.human import people_of
-    from emcog.stats import benjamini_hochberg, compare
+    from emcog.stats import compare, corrected
     from emcog.viz import ReportPeople
 
     story = next(iter(loaded.values()))
@@ -114,5 +114,4 @@ def _compared(
         tables.append(
             compare(loaded, crowd, null=null, n_null=n_null, seed=seed, settings=settings, dataset=name)
         )  # fmt: skip
-    results = pd.concat(tables, ignore_index=True)
-    return people, results.assign(p_bh=benjamini_hochberg(results["p"].to_numpy()))  # over all tests of the page
+    return people, corrected(pd.concat(tables, ignore_index=True))  # over all tests of the page

@@ -9,7 +9,7 @@ from emcog.stats.reading import reading_times
 from emcog.stats.recall_curves import memory_trials, recall_curves
 from emcog.stats.regression import regress
 from emcog.stats.report import apa, latex, markdown, save
-from emcog.stats.rows import COLUMNS, benjamini_hochberg, tidy
+from emcog.stats.rows import COLUMNS, benjamini_hochberg, corrected, tidy
 
 __all__ = [
     "COLUMNS",
@@ -22,6 +22,7 @@ __all__ = [
     "benjamini_hochberg",
     "cohesion",
     "compare",
+    "corrected",
     "draws",
     "latex",
     "markdown",

@@ -19,7 +19,7 @@ class Fit:
 
     names : of the coefficients, in the order of `coefficients` and `errors` (the intercept is left out).
     kind : what was fitted, in words. log_likelihood : by maximum likelihood, nats. variances : of rows and of groups.
-    expected : (n,), share expected of each row, where only the fitting knows it.
+    expected : (n,), share expected of each row, where only the fitting knows it. converged : whether its errors hold.
     """
 
     names: tuple[str, ...]
@@ -30,6 +30,7 @@ class Fit:
     note: str = ""
     variances: tuple[float, float] = (1.0, 0.0)
     expected: np.ndarray | None = None
+    converged: bool = True
 
     def wald(self, name: str) -> dict[str, Any]:
         """One coefficient with its interval, z and p."""

@@ -61,8 +61,11 @@ def match_recall(
 
 
 def recall_trial(matched: pd.DataFrame, n_items: int, subject: str, trial: str = "0") -> pd.DataFrame:
-    """A matched recall as rows for `emcog.stats.recall_curves`; sentences about nothing are left out, runs are one."""
-    items = matched["event"].dropna().to_numpy()
+    """A matched recall as rows for `emcog.stats.recall_curves`: sentences about the same event in a row are one item.
+
+    Sentences about nothing stay, as NaN: what comes after them does not follow from what came before.
+    """
+    items = matched["event"].to_numpy(dtype=float)
     kept = items[np.r_[True, np.diff(items) != 0]] if len(items) else items
     return pd.DataFrame({"subject": subject, "trial": trial, "order": np.arange(len(kept)), "item": kept,
                          "n_items": n_items})  # fmt: skip

@@ -1,7 +1,7 @@
 """Orders of recall as counts: which lags were taken and could have been, how near in time successive recalls are.
 
 Arrays only. A trial is the items of a story (events, from 0) in the order in which they were recalled; trials are rows,
-filled up with -1, which also stands for something said that is no event: it breaks the chain.
+filled up with -1, which also stands for something said that is no event, or an event said before: it breaks the chain.
 """
 
 from collections.abc import Sequence
@@ -28,31 +28,41 @@ class Counts:
 
 
 def as_matrix(trials: Sequence[Sequence[float]]) -> np.ndarray:
-    """Trials as rows, int64 (n_trials, longest), repeats dropped, NaN as -1.
+    """Trials as rows, int64 (n_trials, longest), with -1 for NaN and for what the trial recalled before.
 
-    >>> as_matrix([[2, 2, 0], [1]]).tolist()
-    [[2, 0], [1, -1]]
+    A step to or from such a one is no transition between events: it is neither taken nor possible. Source: the rule of
+    Kahana's (1996) lag-CRP as psifr has it.
+
+    >>> as_matrix([[2, 1, 2, 0], [1]]).tolist()
+    [[2, 1, -1, 0], [1, -1, -1, -1]]
     """
-    kept = [_without_repeats(trial) for trial in trials]
+    kept = [_first_times(trial) for trial in trials]
     out = np.full((len(kept), max(map(len, kept), default=0)), -1, dtype=np.int64)
     for row, items in zip(out, kept, strict=True):
         row[: len(items)] = items
     return out
 
 
-def _without_repeats(trial: Sequence[float]) -> list[int]:
-    items, seen = [-1 if item != item else int(item) for item in trial], set[int]()
-    return [item for item in items if item < 0 or not (item in seen or seen.add(item))]  # type: ignore[func-returns-value]
+def _first_times(trial: Sequence[float]) -> list[int]:
+    seen, out = set[int](), []
+    for item in trial:
+        out.append(-1 if item != item or item in seen else int(item))
+        seen.add(out[-1])
+    return out
 
 
-def shuffled(trials: np.ndarray, lengths: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """The trials with the first `lengths` entries of each row in the order of their keys.
+def shuffled(trials: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """The trials with the items of each row in the order of their keys; -1 stays where it is, and so do the steps.
 
     keys : (n_trials, longest), each 0 to 1; drawn for each entry they give every row an order of its own, and the same
         key for an item in several rows gives these rows the same order.
     """
-    kept = np.where(np.arange(trials.shape[1]) < lengths[:, None], keys, 2)
-    return np.take_along_axis(trials, np.argsort(kept, axis=1, kind="stable"), axis=1)
+    there = trials >= 0
+    order = np.argsort(np.where(there, keys, 2), axis=1, kind="stable")
+    first = np.arange(trials.shape[1]) < there.sum(axis=1, keepdims=True)
+    out = np.full_like(trials, -1)
+    out[there] = np.take_along_axis(trials, order, axis=1)[first]
+    return out
 
 
 def shared(trials: np.ndarray, group: np.ndarray) -> np.ndarray:

@@ -68,7 +68,8 @@ def recall_curves(
     ----------
     trials : one row an item recalled: subject, trial, order, item (event of the story from 0; NaN for something that is
         none), n_items (events that could be recalled in this trial); optionally unit (what intervals are over, trials
-        that depend on each other; default the subject, or with a single subject the trial). Repeats are dropped.
+        that depend on each other; default the subject, or with a single subject the trial). A step to or from an item
+        recalled before is not counted.
     max_lag : of the lag-CRP.
     n_null, seed : of the null model.
     about : dataset=, story=, model=, method= for the table.
@@ -82,10 +83,11 @@ def recall_curves(
         temporal_clustering : mean percentile rank of the distance taken; 0.5 is chance, 1 always the nearest.
         serial_position : share of trials that recalled the item (variant "item 0").
     Values are means over subjects of each subject's own. For all but serial_position the null model puts each trial's
-    items in random order: trials each in an order of their own, but those of one unit, where units are given, all in
-    the same one, since the layers of a step recall much the same events (as if they agreed wholly about the order,
-    which is careful where they do not). n counts trials; intervals are over units, by jackknife and Student's t;
-    of probabilities and proportions Wilson's, with the number of trials that has the jackknife's variance.
+    items in random order (repeats and what is no event stay where they are): trials each in an order of their own, but
+    those of one unit, where units are given, all in the same one, since the layers of a step recall much the same
+    events (as if they agreed wholly about the order, which is careful where they do not). n counts trials; intervals
+    are over units, by jackknife and Student's t; of probabilities and proportions Wilson's, with the number of trials
+    that has the jackknife's variance.
 
     Source: Kahana (1996); Sederberg et al. (2010).
     """
@@ -161,7 +163,6 @@ class _Trials:
         if not items:
             raise DataError("there are no trials: the table of recalls is empty")
         self.trials = recall.as_matrix(items)
-        self.lengths = np.array([recall.as_matrix([one]).shape[1] for one in items])
         self.n_items = np.array(n_items)
         self.subject = np.unique(np.array(subjects, dtype=str), return_inverse=True)[1]
         self.unit = np.unique(np.array(units, dtype=str), return_inverse=True)[1]
@@ -179,7 +180,7 @@ class _Trials:
             copies = min(at_once, n_null - start)
             keys = rng.random((copies, self.entries.max(initial=-1) + 1))[:, self.entries]
             keys = keys.reshape(-1, self.trials.shape[1])
-            order = recall.shuffled(np.tile(self.trials, (copies, 1)), np.tile(self.lengths, copies), keys)
+            order = recall.shuffled(np.tile(self.trials, (copies, 1)), keys)
             subject = (np.arange(copies)[:, None] * n_subjects + self.subject).ravel()
             for name, one in _measures(recall.count(order, np.tile(self.n_items, copies), max_lag), max_lag).items():
                 values = one.value(unit_sums(one.counted, subject)).reshape(copies, n_subjects)

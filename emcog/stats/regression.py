@@ -14,10 +14,12 @@ from emcog.options import check_choice, check_number
 from emcog.stats import glm, linear, resampling
 from emcog.stats.designs import CONTROLS, Design, make_design
 from emcog.stats.rows import tidy
-from emcog.stats.shifts import shift_test
+from emcog.stats.shifts import gain_test, shift_test
 from emcog.stats.stretches import SIZE, jackknife_errors, t_interval
 
 KINDS = ("logistic", "mixed", "poisson", "linear")
+DEFAULT_CONTROLS = ("length", "log_freq", "sentence_end", "since_boundary")
+UNCERTAIN = "the model did not converge"
 
 
 def regress(
@@ -26,7 +28,7 @@ def regress(
     predictors: Sequence[str],
     *,
     kind: str = "logistic",
-    controls: Sequence[str] = ("length", "log_freq", "sentence_end", "since_boundary"),
+    controls: Sequence[str] | None = None,
     lags: int = 0,
     observer: str | None = None,
     observers: str | None = None,
@@ -51,7 +53,8 @@ def regress(
         variational Bayes; "poisson": log-linear counts with robust errors; "linear": random intercept an observer, or
         a story where there are no observers.
     controls : of "length", "log_freq", "sentence_end", "since_boundary" (log of 1 + words since the last boundary of
-        this observer, or since anybody's), "position", or other columns of the table.
+        this observer, or since anybody's), "position", or other columns of the table. None: the first four; of a linear
+        model the first three, since every reading time is above 0 and would count as a boundary.
     lags : words before, whose predictors and controls (length, log_freq, sentence_end) act too.
     observer : column that tells observers apart.
     observers : column with how many observers a count (or a 0 to n outcome of "logistic") is of.
@@ -63,13 +66,17 @@ def regress(
     -------
     DataFrame with the columns of `emcog.stats.COLUMNS`; per predictor and lag (in `method` and `variant`):
         slope : log odds, log rate or ms per unit of the predictor; its interval leaves out each stretch of 50 words in
-            turn (`emcog.stats.stretches`); z, p and n_null are from moving the predictor around the story
-            (`emcog.stats.shifts`), since the model's own take words for independent. Those are in the row `wald`.
-        wald : the model's z, and its p.
+            turn (`emcog.stats.stretches`); z, p and n_null are from moving the predictor around the story while the
+            others and their lags stay (`emcog.stats.shifts`), since the model's own take words for independent. Those
+            are in the row `wald`. Where the mixed model did not converge there are no interval, z and p.
+        wald : the model's z, and its p, which is not among the tests that p_bh corrects.
     and for all predictors together (method "all"):
-        likelihood_ratio : chi-square against the controls alone (of the model without clusters, as GEE has none).
-        delta_log_likelihood : nats a row, cross-validated over stretches of 50 words; interval over them.
-    n counts rows.
+        likelihood_ratio : chi-square against the controls alone (of the model without clusters, as GEE has none); its p
+            takes words for independent as well.
+        delta_log_likelihood : nats a word, cross-validated over stretches of 50 words; interval over them; null_mean,
+            null_sd, z and p are from moving all predictors together (`emcog.stats.shifts.gain_test`). With `observer` a
+            row is a word and observer: nats a row, and a second row in nats a word (of all its observers), without p.
+    n counts rows (words where the unit is nats/word).
 
     Raises DataError for missing columns, outcomes of another kind or too few words; OptionError for unknown options.
 
@@ -80,6 +87,8 @@ def regress(
     folds = int(check_number("folds", folds, low=2, integer=True))
     n_null = int(check_number("n_null", n_null, low=1, integer=True))
     predictors = [predictors] if isinstance(predictors, str) else list(predictors)
+    if controls is None:
+        controls = [name for name in DEFAULT_CONTROLS if kind != "linear" or name != "since_boundary"]
     if not predictors:
         raise OptionError("regress needs a predictor: name a column, such as surprisal")
     if kind == "mixed" and observer is None:
@@ -102,15 +111,17 @@ def regress(
         place = {"method": column, "variant": f"lag {lag}"}
         moved = model.shift(name, n_null)
         limits = t_interval(wald["estimate"], *errors[name])
-        slope = {"estimate": wald["estimate"], "ci_low": limits["ci_low"], "ci_high": limits["ci_high"]}
-        rows.append(common | place | slope | {"metric": "slope", "unit": f"{unit}/unit", "null_model": "circular_shift",
-                                              "p": moved["p"], "z": moved["z"], "n_null": moved["n_null"],
-                                              "seed": seed})  # fmt: skip
+        slope = {"metric": "slope", "unit": f"{unit}/unit", "estimate": wald["estimate"], "seed": seed,
+                 "null_model": "circular_shift"}  # fmt: skip
+        if test.converged:
+            slope |= {name: limits[name] for name in ("ci_low", "ci_high")}
+            slope |= {name: moved[name] for name in ("z", "p", "n_null")}
+        rows.append(common | place | slope)
         rows.append(common | place | {"metric": "wald", "unit": "z", "estimate": wald["z"], "z": wald["z"],
-                                      "p": wald["p"], "null_model": "Wald"})  # fmt: skip
+                                      "p": wald["p"] if test.converged else np.nan, "null_model": "Wald"})  # fmt: skip
     everything = {"method": predictors[0] if len(predictors) == 1 else "all"}
     rows.append(common | everything | model.likelihood_ratio())
-    rows.append(common | everything | model.gain() | {"seed": seed})
+    rows += [common | everything | row | {"seed": seed} for row in model.gain(n_null)]
     return tidy(rows)
 
 
@@ -126,9 +137,14 @@ class _Model:
         return "poisson" if self.kind == "poisson" else "logistic"
 
     @cached_property
+    def word_stretches(self) -> np.ndarray:
+        """Number of the stretch that each word lies in. (n_words,)."""
+        return resampling.blocks(self.design.word_story, SIZE)
+
+    @property
     def stretches(self) -> np.ndarray:
         """Number of the stretch of words that each row lies in, that of all observers of these words. (n,)."""
-        return resampling.blocks(self.design.word_story, SIZE)[self.design.word]
+        return self.word_stretches[self.design.word]
 
     def errors(self, fit: linear.Fit) -> dict[str, tuple[float, float]]:
         """Standard error and degrees of freedom of each coefficient of the full model over stretches, by name."""
@@ -173,39 +189,63 @@ class _Model:
             else:
                 found = sm.GLM(d.y, X, family=sm.families.Poisson(), exposure=d.size).fit(cov_type="HC1")
                 kind = f"Poisson regression, robust errors, dispersion {found.pearson_chi2 / found.df_resid:.2f}"
-        return linear.Fit(names, np.asarray(found.params)[1:] / scale, np.asarray(found.bse)[1:] / scale, np.nan, kind)
+        note = "" if found.converged else f"{UNCERTAIN}: mind the estimates"
+        return linear.Fit(names, np.asarray(found.params)[1:] / scale, np.asarray(found.bse)[1:] / scale, np.nan, kind,
+                          note)  # fmt: skip
 
     def _mixed(self, X: np.ndarray, names: tuple[str, ...], scale: np.ndarray) -> linear.Fit:
         """Logistic with a random intercept an observer, by variational Bayes: the posterior's mean and sd."""
         from scipy.sparse import csr_matrix
         from statsmodels.genmod.bayes_mixed_glm import BinomialBayesMixedGLM
+        from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
         d = self.design
         who = np.unique(np.asarray(d.observer), return_inverse=True)[1]
         Z = csr_matrix((np.ones(len(who)), (np.arange(len(who)), who)))
         model = BinomialBayesMixedGLM(d.y, X, Z, np.zeros(Z.shape[1], dtype=int), vcp_p=1, fe_p=10)
-        found = model.fit_vb(verbose=False)
-        note = "" if np.isfinite(found.fe_sd).all() else "the mixed model did not converge"
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = model.fit_vb(verbose=False)
+        converged = not any(issubclass(one.category, ConvergenceWarning) for one in caught)
+        converged = converged and bool(np.isfinite(found.fe_sd).all())
+        note = "" if converged else f"{UNCERTAIN}: no intervals and p"
         expected = 1 / (1 + np.exp(-np.clip(X @ found.fe_mean + Z @ found.vc_mean, -30, 30)))
         return linear.Fit(names, found.fe_mean[1:] / scale, found.fe_sd[1:] / scale, np.nan,
                           f"mixed logistic by variational Bayes, {Z.shape[1]} observers", note,
-                          expected=expected)  # fmt: skip
+                          expected=expected, converged=converged)  # fmt: skip
 
     def shift(self, name: str, n_null: int) -> dict[str, Any]:
-        """The test that moves the predictor around the story, on rows summed over observers."""
+        """The test that moves a predictor around the story; all other columns stay, and are taken out of it."""
+        full = self.design.full
+        others = {other: column for other, column in full.items() if other != name}
+        x, controls, residual, weight = self._left(others, {name: full[name]})
+        return shift_test(x[:, 0], controls, residual, weight, self.design.word_story, n_null, self.seed)
+
+    def _left(
+        self, kept: dict[str, np.ndarray], moved: dict[str, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """What a model of the columns `kept` leaves of each word, for the tests of `moved`.
+
+        Observers saw the same words: the score needs what is left of each word, over all of them.
+
+        Returns
+        -------
+        The words' means of moved and of kept (n_words, k), ones among these; sums of residuals and of weights
+        (n_words,), in units that make the score one of a log-likelihood in nats.
+        """
         d = self.design
-        X = d.matrix(d.base)
+        X = d.matrix(kept)
         if self.kind == "linear":
             residual = d.y - X @ np.linalg.lstsq(X, d.y, rcond=None)[0]
-            weight = np.ones(len(d.y))
+            variance = np.mean(residual**2)
+            residual, weight = residual / variance, np.full(len(d.y), 1 / variance)
         else:
-            base = glm.fit(X, d.y, d.size, self.family)
-            residual, weight = d.y - d.size * base.expected, base.weights
-        # Observers saw the same words: the score needs what is left of each word, over all of them.
-        sums = resampling.unit_sums(np.column_stack([residual, weight, np.ones_like(weight)]), d.word)
-        columns = np.column_stack([X, d.full[name]])
-        means = resampling.unit_sums(columns * weight[:, None], d.word) / sums[:, 1:2]
-        return shift_test(means[:, -1], means[:, :-1], sums[:, 0], sums[:, 1], d.word_story, n_null, self.seed)
+            fitted = glm.fit(X, d.y, d.size, self.family)
+            residual, weight = d.y - d.size * fitted.expected, fitted.weights
+        sums = resampling.unit_sums(np.column_stack([residual, weight]), d.word)
+        columns = np.column_stack([X, d.matrix(moved)[:, 1:]])
+        means = resampling.unit_sums(columns * weight[:, None], d.word) / sums[:, 1:]
+        return means[:, X.shape[1] :], means[:, : X.shape[1]], sums[:, 0], sums[:, 1]
 
     def likelihood_ratio(self) -> dict[str, Any]:
         """Chi-square of the full model against the controls alone."""
@@ -224,14 +264,14 @@ class _Model:
         return {"metric": "likelihood_ratio", "variant": f"{self.family}, rows independent", "unit": "chi2",
                 "estimate": chi, "p": chi2.sf(chi, df), "null_model": f"chi2({df})"}  # fmt: skip
 
-    def gain(self) -> dict[str, Any]:
-        """Held-out log-likelihood with the predictors less that without, a row."""
-        d = self.design
-        unit = self.stretches
+    def gain(self, n_null: int) -> list[dict[str, Any]]:
+        """Held-out log-likelihood with the predictors less that without, a row, and a word where rows are not words."""
+        d, unit = self.design, self.stretches
         if unit.max() + 1 < self.folds:
             raise DataError(f"{unit.max() + 1} stretches of 50 words are too few for {self.folds} folds: ask for fewer")
         order = np.random.default_rng(self.seed).permutation(unit.max() + 1)
-        fold = (np.argsort(order) % self.folds)[unit]
+        word_fold = (np.argsort(order) % self.folds)[self.word_stretches]
+        fold = word_fold[d.word]
         if self.kind == "linear":
             each = [linear.held_out(d.y, d.matrix(c), fold) for c in (d.full, d.base)]
             without = [linear.totals_without(d.y, d.matrix(c), fold, unit) for c in (d.full, d.base)]
@@ -242,8 +282,16 @@ class _Model:
         low, high = resampling.jackknifed_root(
             gained.mean(), (without[0] - without[1]) / (len(unit) - np.bincount(unit))
         )
-        return {"metric": "delta_log_likelihood", "variant": "cross-validated", "unit": "nats/row",
-                "estimate": gained.mean(), "ci_low": low, "ci_high": high}  # fmt: skip
+        own = {name: column for name, column in d.full.items() if name not in d.base}
+        chance = gain_test(*self._left(d.base, own), word_fold, d.word_story, len(gained), n_null, self.seed)
+        row = {"metric": "delta_log_likelihood", "variant": "cross-validated", "unit": "nats/word",
+               "estimate": gained.mean(), "ci_low": low, "ci_high": high}  # fmt: skip
+        if d.observer is None:
+            return [row | chance]
+        words = len(d.word_story)
+        a_word = {name: row[name] * len(gained) / words for name in ("estimate", "ci_low", "ci_high")}
+        return [row | chance | {"unit": "nats/row"},
+                row | a_word | {"variant": "cross-validated, per word", "n": words}]  # fmt: skip
 
 
 def _check_outcome(design: Design, kind: str, outcome: str) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+TOO_SMALL = ("wald", "likelihood_ratio")
+"""Metrics whose p do not hold (analyses/calibration.py): corrected together with others they would lift those."""
 COLUMNS: dict[str, tuple[str, str]] = {
     "analysis": ("str", "what was asked: agreement, cohesion, regression, reading_times, recall"),
     "dataset": ("str", "the people's data"),
@@ -29,7 +31,11 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "null_sd": ("float64", "standard deviation of it (ddof 1)"),
     "z": ("float64", "(estimate - null_mean) / null_sd, or the test's own z"),
     "p": ("float64", "two-sided"),
-    "p_bh": ("float64", "p corrected for the other tests of the table (Benjamini & Hochberg, 1995)"),
+    "p_bh": (
+        "float64",
+        "p corrected for the other tests of the table (Benjamini & Hochberg, 1995); NaN for wald and likelihood_ratio, "
+        "which are no tests of it: they take words for independent, and their p are too small",
+    ),
     "n": ("Int64", "what was counted; the note says what, where it is not boundaries"),
     "n_null": ("Int64", "draws from the null model"),
     "seed": ("Int64", "of the draws"),
@@ -38,7 +44,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
 
 
 def tidy(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """The table of results, with exactly the columns of `COLUMNS`, and p_bh over all its p.
+    """The table of results, with exactly the columns of `COLUMNS`, and p_bh over its tests.
 
     Parameters
     ----------
@@ -53,8 +59,13 @@ def tidy(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     if unknown:
         raise KeyError(f"no such columns of a result: {sorted(unknown)}")
     table = pd.DataFrame({name: _column(given, name, kind) for name, (kind, _) in COLUMNS.items()})
-    table["p_bh"] = benjamini_hochberg(table["p"].to_numpy())
-    return table
+    return corrected(table)
+
+
+def corrected(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with p_bh over all its p but those of `TOO_SMALL`."""
+    tested = table["p"].where(~table["metric"].isin(TOO_SMALL))
+    return table.assign(p_bh=benjamini_hochberg(tested.to_numpy()))
 
 
 def _column(rows: list[Mapping[str, Any]], name: str, kind: str) -> Any:

@@ -62,11 +62,11 @@ def test_monotone_is_the_best_of_all_matchings(gain):
     assert total(found) == max(total(events) for events in product(range(-1, k), repeat=n) if ordered(events))
 
 
-def test_a_trial_has_runs_once_and_no_fillers():
+def test_a_trial_has_runs_once_and_fillers_between():
     found = match_recall(list("abcde"), ["e", "f"], similarity=np.array([[1, 0], [0.9, 0], [0, 0], [0, 1], [1, 0]]))
     trial = recall_trial(found, 2, "ann")
-    assert trial["item"].tolist() == [0, 1, 0]
-    assert trial["n_items"].tolist() == [2, 2, 2] and set(trial["subject"]) == {"ann"}
+    np.testing.assert_array_equal(trial["item"], [0, np.nan, 1, 0])
+    assert trial["n_items"].tolist() == [2, 2, 2, 2] and set(trial["subject"]) == {"ann"}
 
 
 def test_what_is_wrong_is_said():

@@ -22,12 +22,14 @@ TRIALS = st.lists(
 
 
 def walk(items, n, max_lag):
-    """lags and ranks of one trial, step by step."""
+    """lags and ranks of one trial, step by step: psifr's rule, a step counts from and to what is still in the pool."""
     left = set(range(n))
     lags, ranks = np.zeros((2, 2 * max_lag + 1), int), np.zeros(2)
     for here, there in pairwise(items):
+        if here not in left:
+            continue
         left.discard(here)
-        if here < 0 or there < 0:
+        if there not in left:
             continue
         possible = [other - here for other in left]
         lag = there - here
@@ -58,12 +60,7 @@ def test_counts_are_those_of_a_walk(trials):
     matrix = counting.as_matrix([items for _, items in trials])
     found = counting.count(matrix, np.array([n for n, _ in trials]), 3)
     for i, (n, items) in enumerate(trials):
-        seen, kept = set(), []
-        for item in items:
-            if item != item or item not in seen:
-                kept.append(-1 if item != item else item)
-                seen.add(item)
-        lags, ranks = walk(kept, n, 3)
+        lags, ranks = walk(items, n, 3)
         np.testing.assert_array_equal(found.lags[i], lags)
         np.testing.assert_allclose(found.ranks[i], ranks)
 
@@ -110,12 +107,22 @@ def test_recall_forwards_is_told_from_chance():
     assert chance.null_mean == pytest.approx(0.5, abs=0.05)
 
 
-def test_shuffling_keeps_each_trials_items_and_their_fillers():
-    trials = counting.as_matrix([[3, 1, 2], [0], [4, float("nan"), 2, 1]])
-    lengths = np.array([3, 1, 4])
-    moved = counting.shuffled(trials, lengths, np.random.default_rng(0).random(trials.shape))
-    np.testing.assert_array_equal(np.sort(moved, axis=1), np.sort(trials, axis=1))
-    assert (moved[0, 3:] == -1).all() and moved[1].tolist() == [0, -1, -1, -1]
+def test_a_repeat_breaks_the_chain():
+    # Of 0 1 0 2 only the step 0 to 1 is one; of 1, something else, 2 none.
+    found = recall_curves(table([[0, 1, 0, 2], [1, float("nan"), 2]], 3), max_lag=2, n_null=19)
+    assert (pick(found, "lag +1").estimate, pick(found, "lag +2").estimate) == (1, 0)
+    assert np.isnan(pick(found, "lag -1").estimate)  # never possible
+    assert pick(found, "item 2").estimate == 1  # recalled all the same
+
+
+def test_shuffling_keeps_each_trials_items_and_the_places_of_fillers():
+    trials = counting.as_matrix([[3, 1, 2], [0], [4, float("nan"), 2, 1], [1, 2, 1, 0, 5]])
+    drawn = [counting.shuffled(trials, np.random.default_rng(seed).random(trials.shape)) for seed in range(200)]
+    for moved in drawn:
+        np.testing.assert_array_equal(np.sort(moved, axis=1), np.sort(trials, axis=1))
+        np.testing.assert_array_equal(moved < 0, trials < 0)
+    orders = {tuple(moved[0, :3].tolist()): 0 for moved in drawn}
+    assert len(orders) == 6  # all of them
 
 
 def test_the_same_keys_put_trials_in_the_same_order():
@@ -123,7 +130,7 @@ def test_the_same_keys_put_trials_in_the_same_order():
     entries = counting.shared(trials, np.array([0, 0, 1]))
     assert len(np.unique(entries)) == 3 + 1 + 3  # items of the first unit, its filler, items of the second
     keys = np.random.default_rng(1).random(entries.max() + 1)[entries]
-    first, second, _ = counting.shuffled(trials, np.array([3, 2, 3]), keys)
+    first, second, _ = counting.shuffled(trials, keys)
     assert [item for item in first if item in (2, 3)] == second[:2].tolist()
 
 
@@ -192,12 +199,17 @@ def test_what_is_wrong_is_said():
 def test_lag_crp_is_psifrs():
     fr = pytest.importorskip("psifr.fr", reason="psifr (GPL) is not installed: pip install psifr")
     rng = np.random.default_rng(0)
-    trials = [rng.permutation(8)[: rng.integers(3, 8)] for _ in range(6)]
+    # Items 8 and 9 were not in the list: intrusions. Of ten recalls some are said again.
+    trials = [rng.integers(0, 10, rng.integers(5, 11)) for _ in range(6)]
+    assert any(len(set(own := one[one < 8].tolist())) < len(own) for one in trials) and any(
+        (one > 7).any() for one in trials
+    )
     study = [{"subject": t, "list": 1, "trial_type": "study", "position": i + 1, "item": str(i)}
              for t in range(6) for i in range(8)]  # fmt: skip
     recall = [{"subject": t, "list": 1, "trial_type": "recall", "position": place + 1, "item": str(item)}
               for t, items in enumerate(trials) for place, item in enumerate(items)]  # fmt: skip
     crp = fr.lag_crp(fr.merge_free_recall(pd.DataFrame(study + recall))).groupby("lag")["prob"].mean()
-    found = recall_curves(table([list(map(int, one)) for one in trials], 8), max_lag=7, n_null=9)
+    ours = [[float("nan") if item > 7 else int(item) for item in one] for one in trials]
+    found = recall_curves(table(ours, 8), max_lag=7, n_null=9)
     for lag in [*range(-7, 0), *range(1, 8)]:
         np.testing.assert_allclose(pick(found, f"lag {lag:+d}").estimate, crp[lag])

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from scipy.signal import lfilter
 from scipy.stats import t
 
 from emcog.errors import DataError, OptionError
-from emcog.stats import glm, regress
-from emcog.stats.shifts import shift_test
+from emcog.stats import glm, linear, regress
+from emcog.stats.shifts import gain_test, shift_test
 
 from .by_hand import freedom
 
@@ -65,7 +66,13 @@ def test_logistic_is_gee_by_hand():
     assert row.unit == "log odds/unit" and "8 observers as clusters" in row.note
     logit = [sm.Logit(table.boundary, X[:, :k]).fit(disp=False).llf for k in (2, 3)]
     assert pick(found, "likelihood_ratio").estimate == pytest.approx(2 * (logit[1] - logit[0]))
-    assert pick(found, "delta_log_likelihood").ci_low > 0
+    gain = pick(found, "delta_log_likelihood", "cross-validated")
+    assert gain.ci_low > 0 and gain.p == pytest.approx(0.01) and gain.z > 4
+    a_word = pick(found, "delta_log_likelihood", "cross-validated, per word")
+    assert (gain.unit, a_word.unit, gain.n, a_word.n) == ("nats/row", "nats/word", PEOPLE * N, N)
+    for column in ("estimate", "ci_low", "ci_high"):
+        assert a_word[column] == pytest.approx(PEOPLE * gain[column])
+    assert np.isnan(a_word.p)  # it is the same test
 
 
 def test_counts_of_a_crowd_are_binomial_or_poisson_by_hand():
@@ -90,9 +97,10 @@ def test_rows_and_counts_of_the_same_presses_agree():
     for metric in ("slope", "likelihood_ratio"):
         assert pick(rows, metric).estimate == pytest.approx(pick(sums, metric).estimate)
     assert pick(rows, "slope").z == pytest.approx(pick(sums, "slope").z)
-    assert pick(rows, "delta_log_likelihood").estimate * PEOPLE == pytest.approx(
-        pick(sums, "delta_log_likelihood").estimate
-    )
+    a_word, own = pick(rows, "delta_log_likelihood", "cross-validated, per word"), pick(sums, "delta_log_likelihood")
+    assert a_word.estimate == pytest.approx(own.estimate) and (a_word.unit, own.unit) == ("nats/word", "nats/word")
+    test = pick(rows, "delta_log_likelihood", "cross-validated")
+    assert (test.z, test.p) == (pytest.approx(own.z), own.p)
 
 
 def test_the_mixed_model_has_an_intercept_an_observer():
@@ -124,7 +132,10 @@ def test_lags_and_time_since_the_last_boundary():
     found = regress(made(), "boundary", ["signal"], controls=["length", "since_boundary"], lags=2,
                     observer="observer", **SMALL)  # fmt: skip
     assert found[found.metric == "slope"].variant.tolist() == ["lag 0", "lag 1", "lag 2"]
-    assert set(found.n) == {PEOPLE * (N - 2)}  # every observer's first two words have no two words before
+    a_word = found.unit == "nats/word"
+    assert set(found.n[~a_word]) == {PEOPLE * (N - 2)} and found.n[a_word].tolist() == [
+        N - 2
+    ]  # every observer's first two words have no two words before
     strong = found[(found.metric == "slope") & (found.p < 0.02)]
     assert strong.variant.tolist() == ["lag 0"]
 
@@ -143,6 +154,106 @@ def test_the_shift_test_is_a_loop_over_shifts():
     assert found["null_sd"] == pytest.approx(every.std(), rel=0.03)
     observed = free @ residual
     assert found["z"] == pytest.approx((observed - found["null_mean"]) / found["null_sd"])
+
+
+@pytest.mark.parametrize("lags", [0, 1])
+def test_a_predictor_beside_the_true_one_is_not_found(lags):
+    """Of two correlated predictors, or a slow signal and its past, only the first is true; p beside the other's."""
+    found = []
+    for seed in range(24):
+        rng = np.random.default_rng([lags, seed])
+        true = rng.normal(size=300)
+        if lags:
+            true = lfilter([1], [1, -0.6], rng.normal(size=400))[100:]
+        other = 0.7 * true + np.sqrt(1 - 0.49) * rng.normal(size=300)
+        table = pd.DataFrame({"story": "a", "true": true, "other": other})
+        table["y"] = (rng.random(300) < 1 / (1 + np.exp(1 - 1.2 * true))).astype(int)
+        chosen = ["true"] if lags else ["true", "other"]
+        slopes = regress(table, "y", chosen, controls=[], lags=lags, n_null=99, folds=2).query("metric == 'slope'")
+        found.append(slopes.p.to_numpy() < 0.05)
+    there, nothing = np.mean(found, axis=0)
+    assert there > 0.9  # without the others held fixed, the second were found in nearly all as well
+    assert nothing <= 4 / 24  # 5 or more of 24 at 5%: 1 in 160
+
+
+def test_the_gain_test_is_a_loop_over_shifts():
+    rng = np.random.default_rng(1)
+    n, k, folds, story = 60, 2, 3, np.repeat(["a", "b"], [25, 35])
+    x, controls = rng.normal(size=(n, k)), np.column_stack([np.ones(n), rng.normal(size=n)])
+    residual, weight, fold = rng.normal(size=n), rng.uniform(0.5, 2, n), rng.integers(0, folds, n)
+    found = gain_test(x, controls, residual, weight, fold, story, 30, 2000, 0)
+    free = x - controls @ np.linalg.solve(controls.T @ (controls * weight[:, None]), controls.T @ (x * weight[:, None]))
+
+    def gain(moved):
+        total = 0.0
+        for f in range(folds):
+            sides = [(moved[part], residual[part], weight[part]) for part in (fold != f, fold == f)]
+            (u, v), (own, bend) = [(a.T @ r, a.T @ (a * w[:, None])) for a, r, w in sides]
+            b = np.linalg.solve(v, u)
+            total += b @ own - b @ bend @ b / 2
+        return total / 30
+
+    parts = [[np.roll(free[story == s], d, axis=0) for d in range((story == s).sum())] for s in "ab"]
+    every = np.array([gain(np.concatenate([one, other])) for one in parts[0] for other in parts[1]])
+    assert found["null_mean"] == pytest.approx(every.mean(), abs=4 * every.std() / np.sqrt(2000))
+    assert found["null_sd"] == pytest.approx(every.std(), rel=0.1)
+    assert found["z"] == pytest.approx((gain(free) - found["null_mean"]) / found["null_sd"])
+
+
+@pytest.mark.parametrize("kind", ["logistic", "poisson", "linear"])
+def test_gains_by_chance_are_those_of_models_fitted_anew(kind):
+    """To second order from one fit, against held-out log-likelihoods with the predictor moved."""
+    table = counts(0.0)
+    size = np.full(N, float(PEOPLE))
+    outcome = table.presses.to_numpy(float)
+    if kind == "linear":
+        outcome = table.presses = 300 + 20 * np.random.default_rng(5).normal(size=N)
+    options = {"observers": None if kind == "linear" else "people", "kind": kind, "controls": ["length"]}
+    row = pick(regress(table, "presses", ["signal"], n_null=2000, folds=4, **options), "delta_log_likelihood")
+    fold = (np.argsort(np.random.default_rng(0).permutation(8)) % 4)[np.arange(N) // 50]
+    base = np.column_stack([np.ones(N), table.word.str.len()])
+
+    def gain(columns):
+        X = np.column_stack([base, columns])
+        if kind == "linear":
+            return (linear.held_out(outcome, X, fold) - linear.held_out(outcome, base, fold)).mean()
+        each = [glm.held_out(one, outcome, size, fold, kind) for one in (X, base)]
+        return (each[0] - each[1]).mean()
+
+    every = [gain(np.roll(table.signal, shift)) for shift in range(0, N, 5)]
+    assert row.estimate == pytest.approx(gain(table.signal))
+    assert row.null_mean == pytest.approx(np.mean(every), abs=0.4 * np.std(every))
+    assert row.null_sd == pytest.approx(np.std(every), rel=0.25)
+    assert row.z == pytest.approx((row.estimate - row.null_mean) / row.null_sd, abs=0.15)
+
+
+def test_a_mixed_model_that_stopped_early_gives_no_p(monkeypatch):
+    from statsmodels.genmod import bayes_mixed_glm
+
+    real = bayes_mixed_glm.minimize
+    monkeypatch.setattr(bayes_mixed_glm, "minimize", lambda *a, **k: real(*a, **k | {"options": {"maxiter": 1}}))
+    found = regress(made(), "boundary", ["signal"], kind="mixed", controls=[], observer="observer", **SMALL)
+    slope, wald = pick(found, "slope"), pick(found, "wald")
+    assert "did not converge: no intervals and p" in slope.note
+    assert np.isnan([slope.ci_low, slope.ci_high, slope.z, slope.p, wald.p]).all() and np.isfinite(slope.estimate)
+
+
+@pytest.mark.parametrize("who", ["GEE", "GLM"])
+def test_a_fit_that_stopped_early_says_so(monkeypatch, who):
+    real, early = getattr(sm, who).fit, {"ctol": 0} if who == "GEE" else {}
+    monkeypatch.setattr(getattr(sm, who), "fit", lambda self, **k: real(self, maxiter=1, **early, **k))
+    table, options = (made(), {"observer": "observer"}) if who == "GEE" else (counts(), {"observers": "people"})
+    outcome = "boundary" if who == "GEE" else "presses"
+    found = regress(table, outcome, ["signal"], controls=["length"], **options, **SMALL)
+    assert "the model did not converge: mind the estimates" in pick(found, "slope").note
+
+
+def test_reading_times_have_no_time_since_the_last_boundary():
+    table = counts().assign(log_freq=1.0 + np.arange(N) % 3)
+    table.loc[::9, "word"] += "."
+    said = {kind: regress(table, "presses", ["signal"], kind=kind, **SMALL).note[0] for kind in ("linear", "poisson")}
+    assert "since_boundary" in said["poisson"]
+    assert "controls: length, log_freq, sentence_end;" in said["linear"]
 
 
 @pytest.mark.parametrize("family", glm.FAMILIES)
