@@ -45,7 +45,7 @@ class EpisodicLM:
         self.lm = load_lm(lm)
         self.config = MemoryConfig() if config is None else config
         self.reader = Reader(self.lm, self.config)
-        self.words = TextLog()
+        self.words = TextLog(in_file=self.settings.tier == "file")
         self.n_bos = 0
         self._begun = False
         # The last token read waits for the next one: it goes through the model with what follows it.

@@ -83,7 +83,9 @@ class Reader:
         self.log = MemoryLog(shapes, config)
         self.layers = {n: LayerMemory(n, self.layout[n], self.log.layers[n], config) for n in shapes}
         self.former: Former = (ReferenceFormer if self.reference else PaperFormer)(config, self.n_local)
-        self.ids, self.surprisal = Growing(np.int64), Growing(np.float64)
+        # What there is of every token lies in the file too, where the log does; of events there is little.
+        in_file = config.tier == "file"
+        self.ids, self.surprisal = Growing(np.int64, in_file), Growing(np.float64, in_file)
         self.starts, self.ends = Growing(np.int64), Growing(np.int64)
         self.skipped = 0  # events that lie in the initial tokens, and are never recalled
         self.given = Growing(np.int64)
@@ -165,6 +167,8 @@ class Reader:
             self.roll_back()
         if self._late is not None and not self._can_wait(n):
             self.settle()
+        for column in (self.ids, self.surprisal):
+            column.make_room(n + 1)
         self._take(self.former.leave(self.seen))
         self._records, self._choices, self._received = {}, {}, {}  # of its own, not a fork's
         self._go_back = [part.mark() for layer in self.layers.values() for part in (layer.log, layer)]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from emcog.boundaries.units import sentence_tokens
-from emcog.errors import DataError
+from emcog.errors import DataError, StorageError
 from emcog.lm import LM
 from emcog.lm.listen import check_ids
 from emcog.memory.growing import Growing
@@ -60,13 +60,17 @@ def decode(ids: Sequence[int] | np.ndarray, lm: LM) -> str:
 class TextLog:
     """All text read so far, as UTF-8.
 
+    Parameters
+    ----------
+    in_file : see `Growing`.
+
     Attributes
     ----------
     utf8 : the bytes. ends : where each token's part of them ends.
     """
 
-    def __init__(self) -> None:
-        self.utf8, self.ends = Growing(np.uint8), Growing(np.int64)
+    def __init__(self, in_file: bool = False):
+        self.utf8, self.ends = Growing(np.uint8, in_file), Growing(np.int64, in_file)
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -78,8 +82,13 @@ class TextLog:
             code = np.frombuffer(text.encode("utf-32-le"), np.uint32)
             sizes = 1 + (code > 0x7F) + (code > 0x7FF) + (code > 0xFFFF)
             ends = np.concatenate([[0], np.cumsum(sizes)])[char_end]
-        self.ends.extend(ends + len(self.utf8))
+        before = len(self.utf8)
         self.utf8.extend(np.frombuffer(text.encode("utf-8"), np.uint8))
+        try:
+            self.ends.extend(ends + before)
+        except StorageError:
+            self.utf8.keep(before)
+            raise
 
     @property
     def text(self) -> str:
@@ -92,7 +101,7 @@ class TextLog:
 
     def copy(self) -> "TextLog":
         """An independent copy."""
-        twin = TextLog()
+        twin = TextLog.__new__(TextLog)
         twin.utf8, twin.ends = self.utf8.copy(), self.ends.copy()
         return twin
 

@@ -4,9 +4,6 @@ A tier holds rows of one width and hands back any of them in one indexed copy. R
 `emcog.memory.rows`'s business. A tier with a capacity is a ring that keeps the newest rows.
 """
 
-import mmap
-import os
-import tempfile
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +11,7 @@ import numpy as np
 import torch
 
 from emcog.errors import StorageError
+from emcog.memory.mapped import MappedFile
 
 
 class Tier(Protocol):
@@ -112,8 +110,7 @@ class FileTier:
     Parameters
     ----------
     width, dtype : of a row.
-    path : of a file that is there, only to be read, since others may be reading it too. None: a temporary one, which
-        has no name where the system can do without, and is gone with the process however that ends.
+    path : of a file that is there, only to be read. None: a temporary one.
     limit : bytes that the file may grow to; None: no limit.
     """
 
@@ -122,31 +119,18 @@ class FileTier:
     def __init__(self, width: int, dtype: torch.dtype, path: Path | None = None, limit: int | None = None):
         self.width, self.dtype, self.limit = width, dtype, limit
         self.row_bytes = width * dtype.itemsize
-        self.place = str(path) if path is not None else f"the temporary folder {tempfile.gettempdir()}"
-        try:
-            self._file: Any = open(path, "rb") if path is not None else tempfile.TemporaryFile(prefix="emcog-memory-")  # noqa: SIM115
-        except OSError as error:
-            raise StorageError(f"cannot open {self.place}: {error.strerror}; choose another folder") from error
-        self._map: mmap.mmap | None = None
+        self.file = MappedFile(path)
         self._view = np.empty((0, self.row_bytes), np.uint8)
 
     def write(self, start: int, rows: torch.Tensor) -> None:
         """See `Tier.write`."""
-        data = rows.detach().cpu().contiguous().view(torch.uint8).numpy().reshape(-1).data
+        data = rows.detach().cpu().contiguous().view(torch.uint8).numpy()
         place = start * self.row_bytes
-        if self.limit is not None and place + len(data) > self.limit:
+        if self.limit is not None and place + data.size > self.limit:
             raise StorageError(
                 f"the memory's budget of {self.limit:,} bytes a layer in the file tier is used up: give more"
             )
-        try:
-            while data:
-                done = os.pwrite(self._file.fileno(), data, place)
-                data, place = data[done:], place + done
-        except OSError as error:
-            raise StorageError(
-                f"cannot write to {self.place}: {error.strerror}; free some space there, or choose another folder "
-                "(environment variable TMPDIR)"
-            ) from error
+        self.file.write(place, data)
 
     def gather(self, index: np.ndarray) -> torch.Tensor:
         """See `Tier.gather`."""
@@ -163,10 +147,10 @@ class FileTier:
         return torch.from_numpy(self._view[start:stop]).view(self.dtype)
 
     def _remap(self) -> None:
-        size = os.fstat(self._file.fileno()).st_size
-        if size < self.row_bytes:
-            raise StorageError(f"{self.place} is shorter than it was: it was cut while it was in use; save elsewhere")
-        # Private, though nobody writes to it: torch warns of memory that cannot be written to.
-        self._map = mmap.mmap(self._file.fileno(), size, access=mmap.ACCESS_COPY)
-        count = size // self.row_bytes
-        self._view = np.frombuffer(self._map, np.uint8, count * self.row_bytes).reshape(count, self.row_bytes)
+        found = self.file.map()
+        if len(found) < self.row_bytes:
+            raise StorageError(
+                f"{self.file.place} is shorter than it was: it was cut while it was in use; save elsewhere"
+            )
+        count = len(found) // self.row_bytes
+        self._view = found[: count * self.row_bytes].reshape(count, self.row_bytes)

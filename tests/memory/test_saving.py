@@ -12,6 +12,7 @@ import pytest
 from emcog.errors import ModelError, StorageError
 from emcog.lm import load_lm
 from emcog.memory import EpisodicLM, read_tables
+from emcog.memory.text import TextLog
 
 KINDS = [
     {"segmentation": "S"},
@@ -220,11 +221,47 @@ def test_a_full_disk(saved, llama, some_ids, monkeypatch):
     memory.save(saved)
     assert EpisodicLM.load(saved, llama).n_tokens == 300
 
+
+class Full:
+    """A file on a disk without space."""
+
+    def __init__(self, file):
+        self.fileno, self.seek = file.fileno, file.seek
+
+    def write(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("what", ["rows", "ids", "surprisal"])
+def test_a_full_disk_while_reading(what, make_memory, some_ids, monkeypatch):
+    """Whichever file is the first that does not grow: what was read before is whole, and reading goes on later."""
+    memory, wanted = make_memory(tier="file"), make_memory(tier="file")
+    for one in (memory, wanted):
+        one.read(some_ids(300))
+    reader = memory.reader
+    files = {"rows": reader.log.layers[1].rows._tiers[-1].file, "ids": reader.ids._file,
+             "surprisal": reader.surprisal._file}  # fmt: skip
     with monkeypatch.context() as patch:
-        patch.setattr(os, "pwrite", full)
+        patch.setattr(files[what], "_file", Full(files[what]._file))
         with pytest.raises(StorageError, match=r"cannot write to the temporary folder .*: No space left"):
             memory.read(some_ids(50))
-    assert memory.n_tokens == 300
+    assert memory.n_tokens == 300 and memory.events.equals(wanted.events)
+    one, other = (memory.read(some_ids(60))["surprisal"].to_numpy() for memory in (memory, wanted))
+    np.testing.assert_array_equal(one, other)
+    assert memory.events.equals(wanted.events) and memory.recalls.equals(wanted.recalls)
+
+
+@pytest.mark.parametrize("what", ["utf8", "ends"])
+def test_a_full_disk_leaves_the_text_whole(what, monkeypatch):
+    words = TextLog(in_file=True)
+    words.add("one two", np.array([3, 7]))
+    file = getattr(words, what)._file
+    with monkeypatch.context() as patch:
+        patch.setattr(file, "_file", Full(file._file))
+        with pytest.raises(StorageError):
+            words.add(" thr\u00e9e", np.array([6]))
+    words.add(" four", np.array([5]))
+    assert words.text == "one two four" and words.of(np.array([0, 1]), np.array([1, 3])) == ["one", " two four"]
 
 
 def test_another_process_goes_on(saved, llama, some_ids):

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emcog.errors import OptionError, StorageError
+from emcog.memory.growing import Growing
 from emcog.memory.log import TieredRows
 from emcog.memory.rows import GROUP, ByteRows, FullRows, Shape
 from emcog.memory.tiers import ArenaTier
@@ -104,7 +105,7 @@ def test_the_file_tier_takes_no_anonymous_memory(make_memory, some_ids):
     memory.read(some_ids(600))
     for layer in memory.reader.log.layers.values():
         assert [type(tier).__name__ for tier in layer.rows._tiers] == ["FileTier"]
-        assert os.fstat(layer.rows._tiers[0]._file.fileno()).st_size == 599 * layer.code.width * 4
+        assert layer.rows._tiers[0].file.size == 599 * layer.code.width * 4
 
 
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere an open file has a name")
@@ -129,3 +130,20 @@ def test_forks_share_and_part(make_memory, some_ids):
     assert memory.n_tokens == 350 and before.n_tokens == 270
     again = before.fork().fork()
     assert (again.generate(max_new_tokens=4) == before.generate(max_new_tokens=4)).all()
+
+
+@pytest.mark.parametrize("in_file", [False, True])
+def test_columns_grow_and_part(in_file):
+    column, wanted = Growing(np.int64, in_file), np.empty(0, np.int64)
+    assert len(column.rows) == 0
+    for n in (1, 0, 100, 3, 5000):
+        new = np.arange(n) + len(wanted)
+        column.extend(new)
+        wanted = np.concatenate([wanted, new])
+        np.testing.assert_array_equal(column.rows, wanted)
+    twin = column.copy()
+    column.keep_below(50)
+    column.extend([7, 8])
+    np.testing.assert_array_equal(column.rows, [*range(50), 7, 8])
+    twin.extend([1])
+    np.testing.assert_array_equal(twin.rows, [*wanted, 1])
