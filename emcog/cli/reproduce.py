@@ -19,7 +19,11 @@ def reproduce(
     ] = None,
     model: Annotated[str | None, typer.Option(help="Name or folder; default: the embedded LM.")] = None,
     data: Annotated[
-        list[str] | None, typer.Option(help="demo, kumar2023, sherlock, book; repeatable.", metavar="NAME")
+        list[str] | None,
+        typer.Option(help="demo, kumar2023, sherlock, book, or a transcript; repeatable.", metavar="NAME|FILE"),
+    ] = None,
+    human: Annotated[
+        Path | None, typer.Option(help="People's marks in the transcript that --data names.", metavar="FILE")
     ] = None,
     full: Annotated[
         bool, typer.Option("--full", help="All data, more draws and trials; hours on a CPU.", metavar="")
@@ -36,7 +40,8 @@ def reproduce(
     from emcog.errors import DataError
     from emcog.files import write_files
     from emcog.options import check_choice
-    from emcog.reproduce import ANALYSES, FIGURES, Setting, summary_page
+    from emcog.reproduce import ANALYSES, FIGURES, Setting, find_stories, summary_page
+    from emcog.reproduce.stories import own_files
 
     known = list(dict.fromkeys([*ANALYSES, *FIGURES]))
     wanted = {check_choice("analysis or figure", name, known) for name in names or known}
@@ -44,9 +49,13 @@ def reproduce(
     analyses = [name for name in ANALYSES if name in needed]
     figures = [name for name in FIGURES if name in wanted or FIGURES[name].report in wanted]
     find_shared_data()
+    marks = None if human is None else str(human)
+    # A model that is not there, and files that cannot be read or do not fit, are told at once.
+    if own := own_files(data, marks):
+        find_stories([str(path) for path in own], people=False, human=marks)
     if any(ANALYSES[name].model for name in analyses):
-        _ = Setting(model).lm  # a model that is not there is told at once
-    settings = {"model": model, "data": data, "seed": seed, "quick": not full, "force": force}
+        _ = Setting(model).lm
+    settings = {"model": model, "data": data, "human": marks, "seed": seed, "quick": not full, "force": force}
     missing = _make(analyses, results, settings, quiet)
     drawn, not_drawn = _draw(figures, results, out)
     failed = not_drawn | missing
@@ -61,7 +70,9 @@ def reproduce(
 
 def _make(names: list[str], results: Path, settings: dict[str, Any], quiet: bool) -> dict[str, str]:
     """Make the reports that are missing, and say what was not there; of those that cannot be made, why."""
-    from emcog.errors import DataError, ModelError
+    from numpy.linalg import LinAlgError
+
+    from emcog.errors import EmcogError
     from emcog.reproduce import make_report, read_report
 
     failed: dict[str, str] = {}
@@ -73,7 +84,7 @@ def _make(names: list[str], results: Path, settings: dict[str, Any], quiet: bool
                 say(f"{name}: report {'made' if made else 'was there already'}")
                 for line in read_report(results / name).attrs["provenance"]["missing"] if made else []:
                     say(f"{name}: not there: {line}")
-        except (DataError, ModelError) as error:  # what is missing is named, and the others are made
+        except (EmcogError, LinAlgError) as error:  # what is missing is named, and the others are made
             failed[name] = str(error)
             say(f"{name}: no report: {error}")
     return failed
@@ -81,7 +92,9 @@ def _make(names: list[str], results: Path, settings: dict[str, Any], quiet: bool
 
 def _draw(names: list[str], results: Path, out: Path) -> tuple[list[str], dict[str, str]]:
     """Draw figures; the files, and of those that cannot be drawn, why."""
-    from emcog.errors import DataError
+    from numpy.linalg import LinAlgError
+
+    from emcog.errors import EmcogError
     from emcog.reproduce import draw
 
     drawn: list[str] = []
@@ -89,7 +102,7 @@ def _draw(names: list[str], results: Path, out: Path) -> tuple[list[str], dict[s
     for name in names:
         try:
             drawn += [str(path) for path in draw(name, results, out)]
-        except DataError as error:
+        except (EmcogError, LinAlgError) as error:
             failed[name] = str(error)
             say(f"{name}: no figure: {error}")
     return drawn, failed

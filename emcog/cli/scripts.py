@@ -59,11 +59,13 @@ def analysis(name: str, doc: str | None) -> int:
     from emcog.reproduce.stories import STORIES
 
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.set_defaults(model=None, data=None)
+    parser.set_defaults(model=None, data=None, human=None)
     if ANALYSES[name].model:
         parser.add_argument("--model", help="name or folder; default: the embedded LM")
     if ANALYSES[name].stories:
-        parser.add_argument("--data", action="append", metavar="NAME", help=f"{', '.join(STORIES)}; repeatable")
+        parser.add_argument("--data", action="append", metavar="NAME|FILE",
+                            help=f"{', '.join(STORIES)}, or a transcript; repeatable")  # fmt: skip
+        parser.add_argument("--human", metavar="FILE", help="people's marks in the one transcript that --data names")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="few draws, short texts")
     parser.add_argument("--force", action="store_true", help="also where the report is there already")
@@ -73,8 +75,8 @@ def analysis(name: str, doc: str | None) -> int:
     find_shared_data()
     try:
         with steps(given.quiet) as tell:
-            made = make_report(name, given.out, model=given.model, data=given.data, seed=given.seed,
-                               quick=given.quick, force=given.force, tell=tell)  # fmt: skip
+            made = make_report(name, given.out, model=given.model, data=given.data, human=given.human,
+                               seed=given.seed, quick=given.quick, force=given.force, tell=tell)  # fmt: skip
         table = read_report(given.out / name)
     except EmcogError as error:
         say(f"error: {error}")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+import emcog
 from emcog.boundaries import Story, nearest, propose, sentence_tokens, word_tokens
 from emcog.boundaries.optimal import optimal
 from emcog.boundaries.ranked import place_apart
@@ -148,18 +149,30 @@ class Heard:
         )
 
 
+def heard_as(transcript: Transcript, lm: LM) -> str:
+    """What a listening depends on, as 16 hexadecimal digits: text, words and their times, model, precision, emcog."""
+    words = transcript.words.to_csv(index=False)
+    parts = (transcript.text, words, lm.name, lm.weight_hash, str(lm.model.dtype), emcog.__version__)
+    return hashlib.sha256("\n".join(parts).encode(errors="surrogatepass")).hexdigest()[:16]
+
+
 def hear(
-    transcript: Transcript, lm: LM, folder: Path | None = None, progress: Callable[[int, int], None] | None = None
+    transcript: Transcript,
+    lm: LM,
+    folder: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    renew: bool = False,
 ) -> Heard:
     """Listen to a story, or take what was heard of it before.
 
     Parameters
     ----------
-    folder : where listenings are kept, told apart by text, model and weights; None keeps none.
+    folder : where listenings are kept, told apart by `heard_as`; None keeps none.
+    renew : listen in any case, and keep that.
     """
-    digest = hashlib.sha256(f"{transcript.text}\n{lm.name}\n{lm.weight_hash}".encode()).hexdigest()[:16]
+    digest = heard_as(transcript, lm)
     names = {part: f"{transcript.name}-{digest}.{part}" for part in ("tokens.parquet", "keys.npy")}
-    if folder is not None and (folder / names["tokens.parquet"]).is_file():
+    if folder is not None and not renew and (folder / names["tokens.parquet"]).is_file():
         tokens = pd.read_parquet(folder / names["tokens.parquet"])
         keys = folder / names["keys.npy"]
         kept = np.load(keys, allow_pickle=False) if keys.is_file() else None

@@ -13,7 +13,6 @@ import pandas as pd
 import emcog
 from emcog.errors import DataError
 from emcog.files import write_files
-from emcog.human.datasets import find_dataset
 from emcog.pages import commit
 from emcog.stats import COLUMNS, tidy
 
@@ -85,15 +84,15 @@ def read_report(folder: Path) -> pd.DataFrame:
     return table
 
 
-def is_done(folder: Path, settings: Mapping[str, Any]) -> bool:
-    """Whether a folder holds a report that was made with these settings by this version of emcog.
+def is_done(folder: Path, settings: Mapping[str, Any], checksums: Mapping[str, str]) -> bool:
+    """Whether a folder holds a report that was made with these settings, of these data, by this version of emcog.
 
-    A report that had to do without a data set that is here by now is to be made again.
+    checksums : of the data that are here (`emcog.reproduce.inputs`): those that came, went or changed make it anew.
     """
     try:
         kept = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     there = all((folder / f"{NAME}.{end}").is_file() for end in ("parquet", "csv"))
-    same = kept.get("settings") == dict(settings) and kept.get("emcog") == emcog.__version__
-    return there and same and not any(find_dataset(name) for name in kept.get("absent", []))
+    same = kept.get("settings") == dict(settings) and kept.get("checksums") == dict(checksums)
+    return there and same and kept.get("emcog") == emcog.__version__

@@ -12,6 +12,7 @@ from emcog.errors import DataError
 from emcog.files import write_files
 from emcog.options import check_choice
 from emcog.paths import data_folder
+from emcog.reproduce.inputs import input_checksums
 from emcog.reproduce.listed import ANALYSES, FIGURES, Analysis
 from emcog.reproduce.reports import is_done, read_report, write_report
 from emcog.reproduce.setting import Setting, Tell
@@ -40,10 +41,12 @@ def analyse(
     model: str | None = None,
     data: Sequence[str] | None = None,
     *,
+    human: str | None = None,
     seed: int = 0,
     quick: bool = False,
     tell: Tell | None = None,
     cache: Path | None = None,
+    renew: bool = False,
 ) -> pd.DataFrame:
     """Run an analysis and give its report.
 
@@ -51,11 +54,12 @@ def analyse(
     ----------
     name : in `ANALYSES`.
     model : name or folder; None is the embedded LM.
-    data : names in `emcog.reproduce.stories.STORIES`; None for all that are here. Not looked at where an analysis runs
-        on no stories.
+    data : names in `emcog.reproduce.stories.STORIES`, or files with transcripts of one's own; None for all that are
+        here. Not looked at where an analysis runs on no stories.
+    human : a file with people's boundaries in the one file that `data` names.
     seed : of everything random. quick : few draws, short texts.
     tell : called as tell(what is being done, done, in all).
-    cache : folder where what was heard of a story is kept; None keeps it in memory.
+    cache : folder where what was heard of a story is kept; None keeps it in memory. renew : listen again.
 
     Returns
     -------
@@ -67,13 +71,15 @@ def analyse(
     >>> table = analyse("gamma", data=["demo"], quick=True)             # doctest: +SKIP
     """
     one = ANALYSES[check_choice("analysis", name, ANALYSES)]
-    setting = _setting(one, model=model, data=data, seed=seed, quick=quick, tell=tell, cache=cache)
+    setting = _setting(one, model=model, data=data, human=human, seed=seed, quick=quick, tell=tell, cache=cache,
+                       renew=renew)  # fmt: skip
     return setting.report(name, load_script("analyses", one.script).rows(setting), model=one.model)
 
 
 def _setting(one: Analysis, **given: Any) -> Setting:
     """What an analysis is run with; without what has no effect on it, so that its report is not made again for it."""
-    return Setting(**given | ({} if one.stories else {"data": None}) | ({} if one.model else {"model": None}))
+    unused = {} if one.stories else {"data": None, "human": None}
+    return Setting(**given | unused | ({} if one.model else {"model": None}))
 
 
 def make_report(name: str, results: Path, *, force: bool = False, **settings: Any) -> bool:
@@ -81,16 +87,17 @@ def make_report(name: str, results: Path, *, force: bool = False, **settings: An
 
     Parameters
     ----------
-    force : also where a report with the same settings is there already. settings : as in `analyse`.
+    force : also where a report with the same settings is there already, and listen again. settings : as in `analyse`.
 
     Returns
     -------
     False if nothing had to be done.
     """
     one = ANALYSES[check_choice("analysis", name, ANALYSES)]
-    if not force and is_done(results / name, _setting(one, **settings).settings):
+    setting = _setting(one, **settings)
+    if not force and is_done(results / name, setting.settings, input_checksums(name, setting.data)):
         return False
-    write_report(results / name, analyse(name, cache=results / CACHE, **settings))
+    write_report(results / name, analyse(name, cache=results / CACHE, renew=force, **settings))
     return True
 
 

@@ -10,14 +10,13 @@ import pandas as pd
 
 import emcog.lm
 from emcog.errors import DataError
-from emcog.files import sha256_file
 from emcog.human import Dataset, load_dataset
-from emcog.human.datasets import find_dataset
 from emcog.lm import LM, load_lm
 from emcog.options import check_number
-from emcog.reproduce.heard import Heard, hear
+from emcog.reproduce.heard import Heard, hear, heard_as
+from emcog.reproduce.inputs import file_checksum, input_checksums, model_checksum
 from emcog.reproduce.reports import report_table
-from emcog.reproduce.stories import Stimulus, find_stories, reason
+from emcog.reproduce.stories import Stimulus, find_stories, own_files, reason
 
 Tell = Callable[[str, int, int], None]
 """Called as tell(what is being done, done, in all)."""
@@ -25,7 +24,8 @@ Tell = Callable[[str, int, int], None]
 T = TypeVar("T")
 
 _lms: dict[str, LM] = {}
-_heard: dict[tuple[str, str, int], Heard] = {}
+_heard: dict[str, Heard] = {}
+_renewed: set[str] = set()
 
 
 @contextmanager
@@ -55,7 +55,7 @@ class Setting:
 
     Attributes
     ----------
-    missing : a line on everything that was not there or was left out. absent : names of data sets that were not there.
+    missing : a line on everything that was not there, could not be read or was left out.
     inputs : SHA-256 by story. caveats : what a reader of any number must know.
     """
 
@@ -67,23 +67,33 @@ class Setting:
         quick: bool = False,
         tell: Tell | None = None,
         cache: Path | None = None,
+        human: str | None = None,
+        renew: bool = False,
     ):
         self.model, self.data, self.quick = model, None if data is None else list(data), bool(quick)
         self.seed = int(check_number("seed", seed, low=0, integer=True))
         self.tell: Tell = tell or (lambda what, done, total: None)
-        self.cache = cache
+        self.cache, self.renew = cache, renew
+        self.human, self.own = human, own_files(self.data, human)
         self.missing: list[str] = []
-        self.absent: list[str] = []
         self.inputs: dict[str, str] = {}
         self.caveats: list[str] = []
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What decides the numbers, as JSON holds it."""
-        made = {"model": self.model or "embedded", "data": self.data, "seed": self.seed, "quick": self.quick}
+        """What decides the numbers, as JSON holds it; files by their content."""
+        own = {str(path) for path in self.own}
+        data = None if self.data is None else [Path(name).name if name in own else name for name in self.data]
+        made: dict[str, Any] = {"model": self.model or "embedded", "data": data, "seed": self.seed, "quick": self.quick}
         weights = Path(emcog.lm.__file__).parent / "embedded" / "model.safetensors"
         if self.model is None and weights.is_file():  # an embedded LM that was trained anew makes new reports
-            made["weights_file"] = sha256_file(weights)[:16]
+            made["weights_file"] = file_checksum(weights)[:16]
+        if self.model is not None and Path(self.model).is_dir():  # and so does another model in the same place
+            made["weights_file"] = model_checksum(Path(self.model))[:16]
+        if self.own:
+            made["own"] = {path.name: file_checksum(path) for path in self.own}
+        if self.human is not None:
+            made["human"] = file_checksum(Path(self.human))
         return made
 
     @cached_property
@@ -103,10 +113,8 @@ class Setting:
 
         Raises DataError if none is here.
         """
-        found, missing = find_stories(self.data or default, quick=self.quick, people=people)
+        found, missing = find_stories(self.data or default, quick=self.quick, people=people, human=self.human)
         self.missing += missing.values()
-        wanted = ["pg19" if name == "book" else name for name in missing]
-        self.absent += [name for name in wanted if find_dataset(name) is None]
         for story in found:
             self.inputs[f"{story.dataset}/{story.name}"] = story.transcript.sha256
             if story.caveat:
@@ -116,12 +124,11 @@ class Setting:
         return found
 
     def dataset(self, name: str) -> Dataset | None:
-        """A data set, or None (which is noted) where it is not here."""
+        """A data set, or None where it is not here or cannot be read (why is noted)."""
         try:
             return load_dataset(name)
         except DataError as error:
             self.missing.append(f"{name}: {reason(error)}")
-            self.absent.append(name)
             return None
 
     def each(self, what: str, items: Sequence[T]) -> Iterator[T]:
@@ -132,13 +139,15 @@ class Setting:
 
     def hear(self, story: Stimulus) -> Heard:
         """What the model makes of a story."""
-        kind = f"{self.lm.weight_hash} {self.lm.model.dtype}"
-        key = (kind, story.transcript.sha256, len(story.transcript.words))
-        if key not in _heard:
+        key = heard_as(story.transcript, self.lm)
+        renew = self.renew and key not in _renewed  # once a process, for all analyses
+        if key not in _heard or renew:
             told = f"listening to {story.name}, tokens"
             _heard[key] = hear(
-                story.transcript, self.lm, self.cache, lambda done, total: self.tell(told, done, total)
+                story.transcript, self.lm, self.cache, lambda done, total: self.tell(told, done, total), renew
             )  # fmt: skip
+            if renew:
+                _renewed.add(key)
         return _heard[key]
 
     def report(self, analysis: str, rows: Iterable[Mapping[str, Any]], model: bool = True) -> pd.DataFrame:
@@ -156,7 +165,8 @@ class Setting:
         told = {"name": name, "weights": self.lm.weight_hash, "dtype": str(self.lm.model.dtype)[6:]} if model else {}
         table.attrs["provenance"] = {
             "analysis": analysis, "settings": self.settings, "seed": self.seed, "model": told, "inputs": self.inputs,
-            "missing": self.missing, "absent": self.absent, "caveats": list(dict.fromkeys(self.caveats)),
+            "checksums": input_checksums(analysis, self.data), "missing": self.missing,
+            "caveats": list(dict.fromkeys(self.caveats)),
         }  # fmt: skip
         return table
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from emcog.errors import DataError
-from emcog.human import AnnotationSet, Crowd, Dataset, load_dataset
+from emcog.errors import DataError, OptionError
+from emcog.human import AnnotationSet, Crowd, Dataset, load_dataset, read_annotations
 from emcog.options import check_choice
 from emcog.pages import ROOT
 from emcog.stats import AgreementSettings
-from emcog.transcript import Transcript
+from emcog.transcript import Transcript, read_transcript
 
 REACTION_S = 1.0
 """Taken off the times that listeners of Pie Man pressed at."""
@@ -49,19 +49,29 @@ class Stimulus:
 
 
 def find_stories(
-    names: Sequence[str] | None = None, *, quick: bool = False, people: bool = True
+    names: Sequence[str] | None = None, *, quick: bool = False, people: bool = True, human: str | None = None
 ) -> tuple[list[Stimulus], dict[str, str]]:
     """The stories that are here, and of those that are not a line by the name of the data.
 
     Parameters
     ----------
-    names : of `STORIES`; None for all of them.
+    names : of `STORIES`, or files with transcripts that `emcog.read_transcript` reads; None for all of `STORIES`.
+    human : a file with the marks of people in the one file among `names`, that `emcog.read_annotations` reads.
     quick : leave out the long ones (and say so), unless they are asked for by name.
     people : only those with people's boundaries.
+
+    Raises DataError for a file that cannot be read or fits no other, OptionError for unknown names.
     """
+    own = own_files(names, human)
     found: list[Stimulus] = []
     missing: dict[str, str] = {}
     for name in names or STORIES:
+        if Path(name) in own:
+            if people and human is None:
+                missing[name] = f"{Path(name).name}: it has no people's boundaries; name their file with --human"
+            else:
+                found.append(_own(Path(name), human))
+            continue
         check_choice("data", name, STORIES)
         if people and name == "book":
             if names:
@@ -75,6 +85,30 @@ def find_stories(
         except DataError as error:
             missing[name] = f"{name}: {reason(error)}"
     return found, missing
+
+
+def own_files(names: Sequence[str] | None, human: str | None = None) -> list[Path]:
+    """Which of the names of data are files of one's own.
+
+    Raises OptionError for a name that is neither, and where people's marks belong to none of the files, or to any.
+    """
+    given = [name for name in names or () if name not in STORIES]
+    for name in given:
+        if not Path(name).is_file():
+            check_choice("data", name, (*STORIES, "a file"))
+    if human is not None and len(given) != 1:
+        raise OptionError(f"human={human} needs one transcript that it belongs to: name its file as data, got {given}")
+    return [Path(name) for name in given]
+
+
+def _own(path: Path, human: str | None) -> Stimulus:
+    """A story of the user's own, and people's boundaries in it."""
+    story = read_transcript(path)
+    if human is None:
+        return Stimulus("own", story.name, story)
+    mine = Stimulus("own", story.name, story, read_annotations(Path(human)))
+    mine.crowd()  # marks that do not fit are told at once
+    return mine
 
 
 def reason(error: Exception) -> str:

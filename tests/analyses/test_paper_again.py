@@ -1,14 +1,16 @@
 """The machinery of the analyses: listening once equals segmenting anew, reports keep, and each analysis runs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import emcog
-from emcog.errors import DataError, OptionError
+from emcog.errors import DataError, ModelError, OptionError, StorageError
 from emcog.files import write_files
 from emcog.reproduce import (
     ANALYSES,
@@ -26,6 +28,8 @@ from emcog.reproduce import (
 )
 from emcog.reproduce.claims import CLAIMS
 from emcog.reproduce.findings import threshold
+from emcog.reproduce.heard import heard_as
+from emcog.reproduce.inputs import input_checksums
 from emcog.reproduce.recalling import FULL, grid_rows, rate_rows
 from emcog.stats import COLUMNS
 from emcog.tasks import TASKS, Filler, make_trial
@@ -57,8 +61,36 @@ def test_what_was_heard_is_kept_and_comes_back(heard, tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(first.tokens, again.tokens)
     pd.testing.assert_frame_equal(first.words, again.words)
     assert np.array_equal(first.keys, again.keys)
+    for other in (
+        emcog.Transcript.from_text("Another text.", "bell"),
+        replace(heard.transcript, words=heard.transcript.words.assign(onset=np.arange(len(heard.words)) / 2)),
+    ):
+        with pytest.raises(TypeError):
+            hear(other, lm, tmp_path)
     with pytest.raises(TypeError):
-        hear(emcog.Transcript.from_text("Another text.", "bell"), lm, tmp_path)
+        hear(heard.transcript, lm, tmp_path, renew=True)
+    monkeypatch.setattr("emcog.__version__", "another")
+    with pytest.raises(TypeError):
+        hear(heard.transcript, lm, tmp_path)
+
+
+def test_a_listening_goes_by_precision_too(heard):
+    lm = emcog.load_lm()
+    half = replace(lm, model=SimpleNamespace(dtype="torch.bfloat16", named_parameters=lm.model.named_parameters))
+    object.__setattr__(half, "weight_hash", lm.weight_hash)
+    assert heard_as(heard.transcript, half) != heard_as(heard.transcript, lm)
+    assert heard_as(heard.transcript, lm) == heard_as(heard.transcript, emcog.load_lm())
+
+
+def test_force_listens_again_once(heard, monkeypatch):
+    told = []
+    monkeypatch.setattr("emcog.reproduce.setting.hear", lambda *a: told.append(a[-1]) or heard)
+    monkeypatch.setattr("emcog.reproduce.setting._heard", {})
+    monkeypatch.setattr("emcog.reproduce.setting._renewed", set())
+    story = _small(heard.transcript)
+    for renew in (False, True, True):
+        Setting(quick=True, renew=renew).hear(story)
+    assert told == [False, True]
 
 
 def test_a_report_has_the_columns_and_what_places_it():
@@ -74,9 +106,10 @@ def test_a_report_is_done_with_the_same_settings_only(tmp_path):
     table = setting.report("gamma", [{"metric": "a", "estimate": 1.0, "p": 0.5, "lag": 1}], model=False)
     write_report(tmp_path / "gamma", table)
     assert sorted(p.name for p in (tmp_path / "gamma").iterdir()) == ["provenance.json", "report.csv", "report.parquet"]
-    assert is_done(tmp_path / "gamma", setting.settings)
-    assert not is_done(tmp_path / "gamma", Setting(seed=4, quick=True).settings)
-    assert not is_done(tmp_path / "cohesion", setting.settings)
+    here = input_checksums("gamma")
+    assert is_done(tmp_path / "gamma", setting.settings, here)
+    assert not is_done(tmp_path / "gamma", Setting(seed=4, quick=True).settings, here)
+    assert not is_done(tmp_path / "cohesion", setting.settings, here)
     back = read_report(tmp_path / "gamma")
     pd.testing.assert_frame_equal(back, table, check_flags=False)
     assert back.attrs["provenance"]["settings"] == setting.settings
@@ -91,10 +124,45 @@ def test_a_report_is_made_again_when_data_have_come(tmp_path, monkeypatch):
     setting = Setting(quick=True)
     assert setting.dataset("films") is None
     assert setting.missing[0].startswith("films: dataset films is not here")
+
+    def done():
+        return is_done(tmp_path / "gamma", setting.settings, input_checksums("gamma"))
+
     write_report(tmp_path / "gamma", setting.report("gamma", [{"metric": "a"}], model=False))
-    assert is_done(tmp_path / "gamma", setting.settings)
-    (tmp_path / "data" / "films").mkdir(parents=True)
-    assert not is_done(tmp_path / "gamma", setting.settings)
+    assert done()
+    file = tmp_path / "data" / "films" / "broken.csv"
+    file.parent.mkdir(parents=True)
+    file.write_text("neither film")
+    assert not done()
+    write_report(tmp_path / "gamma", setting.report("gamma", [{"metric": "a"}], model=False))
+    assert done()  # data that are here and cannot be read make no report again and again
+    file.write_text("other data of the same name")
+    assert not done()
+
+
+def test_data_that_cannot_be_read_are_told_with_their_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("EMCOG_DATA", str(tmp_path))
+    (tmp_path / "films").mkdir()
+    setting = Setting(quick=True)
+    assert setting.dataset("films") is None
+    assert "is not here" not in setting.missing[0] and setting.missing[0].startswith("films: ")
+
+
+def test_only_data_that_were_asked_for_count(tmp_path, monkeypatch):
+    monkeypatch.setenv("EMCOG_DATA", str(tmp_path))
+    (tmp_path / "films").mkdir()
+    assert {"demo", "films"} <= set(input_checksums("gamma"))
+    assert set(input_checksums("gamma", ["demo"])) == {"demo"}
+    assert input_checksums("calibration") == {}
+
+
+def test_another_model_in_the_same_folder_makes_new_reports(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    first = Setting(model=str(tmp_path)).settings
+    assert Setting(model=str(tmp_path)).settings == first
+    (tmp_path / "model.safetensors").write_bytes(b"two!")
+    assert Setting(model=str(tmp_path)).settings != first
+    assert "weights_file" not in Setting(model="org/somewhere-else").settings
 
 
 def test_rows_are_of_the_settings_model_unless_they_are_nobodys():
@@ -281,18 +349,20 @@ def test_the_command_makes_draws_and_says_what_came_out(tmp_path, monkeypatch, c
     assert "did you mean 'granularity'" in capsys.readouterr().err
 
 
-def test_what_can_be_made_is_made_and_the_rest_is_named(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("kind", [ModelError, OptionError, StorageError, np.linalg.LinAlgError])
+def test_what_can_be_made_is_made_and_the_rest_is_named(kind, tmp_path, monkeypatch, capsys):
     from emcog.cli import main
-    from emcog.errors import ModelError
 
     def make(name, results, **settings):
         if name == "layers":
-            raise ModelError("the model gives no keys")
+            raise kind("the model gives no keys")
         write_report(results / name, Setting(quick=True).report(name, [{"metric": "none", "method": "S"}], model=False))
         return True
 
     def draw(name, results, out):
         read_report(results / FIGURES[name].report)
+        if name == "overview":
+            raise kind("it cannot be drawn")
         return [out / name] * 3
 
     monkeypatch.setattr("emcog.reproduce.make_report", make)
@@ -301,7 +371,8 @@ def test_what_can_be_made_is_made_and_the_rest_is_named(tmp_path, monkeypatch, c
     assert main(["reproduce", "layers", "story", *folders]) == 0
     told = capsys.readouterr()
     assert "layers: no report: the model gives no keys" in told.err
-    assert told.out.endswith(f"SUMMARY.md; 3 figures in {tmp_path / 'out'}; without layers\n")
+    assert "overview: no figure: it cannot be drawn" in told.err
+    assert told.out.endswith(f"SUMMARY.md; 2 figures in {tmp_path / 'out'}; without overview, layers\n")
     assert main(["reproduce", "layers", *folders]) == 2
     assert "nothing could be made: the model gives no keys" in capsys.readouterr().err
 
