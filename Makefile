@@ -88,6 +88,11 @@ campaign: $(READY)
 	$(BIN)/python analyses/kill_tests.py --write
 	$(BIN)/python analyses/fuzz_tests.py --write
 	$(BIN)/python analyses/batch_throughput.py --write
+ifneq ($(CORPUS),)
+	$(BIN)/python analyses/long_text.py $(CORPUS) --write
+else
+	@echo "no texts for ten million tokens: make campaign CORPUS='TEXT.txt.xz ...' runs analyses/long_text.py too"
+endif
 
 # The documentation, in site/: pages that open in a browser as they lie there. (The variable silences an advertisement.)
 docs: export NO_MKDOCS_2_WARNING := 1

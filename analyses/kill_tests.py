@@ -223,17 +223,21 @@ def _session(pid: str) -> int:
     return -1
 
 
-def contents(folder: Path, case: Case) -> dict[str, object]:
-    """Every file under the output, hidden ones too; of a record all but its dates."""
+def contents(folder: Path, case: Case, base: Path) -> dict[str, object]:
+    """Every file that `base` does not have, hidden ones and those beside the output too; of a record all but dates."""
     found: dict[str, object] = {}
-    for path in sorted((folder / "OUT").rglob("*")):
-        name = str(path.relative_to(folder))
+    for path in sorted(folder.rglob("*")):
+        place = path.relative_to(folder)
+        if (base / place).exists():
+            continue
         if path.is_dir() or path.name in case.timed:
-            found[name] = None
-        elif path.suffix == ".json":
-            found[name] = _undated(json.loads(path.read_text(encoding="utf-8")))
-        else:
-            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+            found[str(place)] = None
+            continue
+        data = path.read_bytes()
+        found[str(place)] = hashlib.sha256(data).hexdigest()
+        if path.suffix == ".json":
+            with suppress(ValueError):  # one that was cut off stays a hash
+                found[str(place)] = _undated(json.loads(data))
     return found
 
 
@@ -263,14 +267,14 @@ def kill(name: str, moments: int, seed: int) -> dict[str, object]:
         status, seconds = run(case, calm)
         if status != 0:
             raise RuntimeError(f"emcog {name} fails undisturbed, with status {status}: {said(calm)}")
-        expected = contents(calm, case)
+        expected = contents(calm, case, base)
         for i in range(moments):
             # The folder's path is the same in all runs, since records may name it.
             shutil.move(calm, Path(place, "before"))
             folder = _killed(case, base, calm, lambda: rng.uniform(0, seconds))
             counts["begun"] += (folder / "OUT").exists()
             status, _ = run(case, folder)
-            right = status == 0 and contents(folder, case) == expected
+            right = status == 0 and contents(folder, case, base) == expected
             counts["put_right"] += right
             if not right:
                 kept = Path(tempfile.mkdtemp(prefix=f"emcog-kill-{name.replace(' ', '-')}-{i}-"))

@@ -1,6 +1,6 @@
 """Ten million tokens in one go: does the time of a token or the memory grow with the text?
 
-    OMP_NUM_THREADS=2 python analyses/long_text.py TEXT... [--tokens 10000000] [--method SM] [--minutes N] [--write]
+    python analyses/long_text.py TEXT... [--tokens 10000000] [--method SM] [--minutes N] [--write]
 
 The texts (.txt, or .txt.xz as for emcog train-lm) are joined to one file of so many tokens, which is listened to and
 segmented as `emcog segment` does it. Interrupted (Ctrl-C, kill, or --minutes, after which it stops at the next
@@ -13,7 +13,6 @@ is 0, 1 if a promise was not kept, 3 where more is to come.
 """
 
 import argparse
-import os
 import sys
 import threading
 import time
@@ -205,7 +204,6 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="put the table into docs/robustness.md")
     parser.add_argument("--quiet", action="store_true")
     given = parser.parse_args()
-    os.environ.setdefault("OMP_NUM_THREADS", "2")
     with log_to_stderr(given.quiet):
         try:
             lm = load_lm(given.model)

@@ -5,7 +5,6 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import pandas as pd
 from emcog.columns import BLOCK
 from emcog.errors import DataError, OptionError, StorageError
 from emcog.excerpts import first_words
-from emcog.files import Content, sha256_file, write_files
+from emcog.files import Content, sha256_file, workplace, write_files
 from emcog.segmentation.tables import EVENT_COLUMNS, Segmentation, event_columns, event_texts
 
 FORMAT, FORMAT_VERSION = "emcog segmentation", 1
@@ -120,7 +119,8 @@ def check_destination(folder: str | os.PathLike[str], stem: str, source: str | o
         if not nearest.is_dir():
             raise StorageError(f"cannot write to {folder}: {nearest} is a file; choose another folder")
         # Permissions do not say all (read-only and virtual file systems): what can be made can be made.
-        Path(tempfile.mkdtemp(prefix=".emcog_try-", dir=nearest)).rmdir()
+        with workplace(nearest):
+            pass
         for suffix in (*SUFFIXES.values(), PICTURE, MANIFEST):
             path = folder / (stem + suffix)
             if source is not None and path.exists() and Path(source).exists() and path.samefile(source):

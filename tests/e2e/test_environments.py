@@ -43,7 +43,14 @@ COMMANDS = {
                  "--layers", "1", "--heads", "1", "--kv-heads", "1", "--device", "cpu"],
     "models": ["models"],
     "datasets": ["datasets", "list"],
+    "datasets fetch": ["datasets", "fetch", "demo"],
     "signals": ["signals"],
+    "compare": ["compare", "made/events", "--human", "made/marks.csv", "--out", "out"],
+    "report": ["report", "made/events", "--human", "made/marks.csv", "-o", "out.html"],
+    "memory": ["memory", "made/memory"],
+    "ask": ["ask", "made/memory", "Who wrote the letter?"],
+    "recall": ["recall", "made/memory", "the letter"],
+    "reproduce": ["reproduce", "story", "--data", "demo"],
 }  # fmt: skip
 OLD = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 """As on a machine without any locale: file names and streams are ASCII to Python."""
@@ -77,14 +84,30 @@ def without_network():
     return []  # the proxy that does not answer must do
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """What other commands read: events, people's marks, a memory."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "marks.csv").write_text("observer,word\na,40\na,120\nb,41\nb,200\n")
+    (folder / "story.txt").write_text(STORY.read_text(encoding="utf-8")[:1500], encoding="utf-8")
+    for words in (
+        ["segment", "story.txt", "--n-events", "3", "--out", "events"],
+        ["read", "story.txt", "--memory", "memory"],
+    ):
+        subprocess.run(command(*words), cwd=folder, env=PLAIN | {"HOME": str(folder)}, check=True, timeout=300)
+    return folder
+
+
 @pytest.fixture
-def odd(tmp_path):
+def odd(tmp_path, request):
     """A folder of an odd name, with something to read in it."""
     folder = tmp_path / ODD_PATH
     (folder / "in").mkdir(parents=True)
     text = STORY.read_text(encoding="utf-8")[:1500].strip()
     (folder / "in" / "story.txt").write_text(f"“Día ñ 日本.” {text}", encoding="utf-8")
     (folder / "plan.toml").write_text('[plan]\ntranscripts = "in/*.txt"\nout = "out"\n')
+    if CAMPAIGN:
+        shutil.copytree(request.getfixturevalue("made"), folder / "made")
     return folder
 
 

@@ -31,20 +31,27 @@ sys.path.insert(0, "analyses")
 import kill_tests
 from pathlib import Path
 case = kill_tests.Case((), lambda folder: None, timed=("curve.tsv",))
-folder = Path(sys.argv[1])
+folder, base = Path(sys.argv[1]), Path(sys.argv[1]) / "none"
 (folder / "OUT").mkdir()
 (folder / "OUT" / "a.json").write_text('{"created": 1, "x": {"b.json": {"bytes": 1, "sha256": "date"}, "y": 2}}')
 (folder / "OUT" / "curve.tsv").write_text("1.0 s")
-before = kill_tests.contents(folder, case)
+before = kill_tests.contents(folder, case, base)
 (folder / "OUT" / "a.json").write_text('{"created": 2, "x": {"b.json": {"bytes": 1, "sha256": "other"}, "y": 2}}')
 (folder / "OUT" / "curve.tsv").write_text("2.0 s")
-assert kill_tests.contents(folder, case) == before  # dates and times alone
+assert kill_tests.contents(folder, case, base) == before  # dates and times alone
 for name in (".emcog-left", "tmp1", "b.bin"):
     (folder / "OUT" / name).write_text("x")
-    assert kill_tests.contents(folder, case) != before, name
+    assert kill_tests.contents(folder, case, base) != before, name
     (folder / "OUT" / name).unlink()
 (folder / "OUT" / "a.json").write_text('{"created": 2, "x": {"y": 3}}')
-assert kill_tests.contents(folder, case) != before
+assert kill_tests.contents(folder, case, base) != before
+(folder / "OUT" / "a.json").write_text('{"created": 2, "x"')  # cut off
+assert kill_tests.contents(folder, case, base) != before
+(folder / ".emcog-beside").write_text("x")
+assert ".emcog-beside" in kill_tests.contents(folder, case, base)
+base.mkdir()
+(base / ".emcog-beside").write_text("x")  # what was there before is no output
+assert ".emcog-beside" not in kill_tests.contents(folder, case, base)
 """
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
