@@ -142,8 +142,9 @@ class AnnotationSet:
 
         Raises
         ------
-        DataError : neither observers nor a list; with a story, marks that do not fit it.
+        DataError : neither observers nor a list; marks of several grades; with a story, marks that do not fit it.
         """
+        self._require_one_grade()
         if not self.observers and not self.lists:
             raise DataError(f"{self._where}: no observers and no list: there is nothing to count")
         if story is not None and (self.unit == "word" or words_of(story).timed):
@@ -196,8 +197,9 @@ class AnnotationSet:
         Raises
         ------
         DataError : times for a story without times, most marks past its end (another story, or milliseconds: the
-            message says which it looks like), a rule that does not fit.
+            message says which it looks like), a rule that does not fit, marks of several grades.
         """
+        self._require_one_grade()
         unit = check_choice("unit", unit or ("bin" if story is None else "word"), ("word", "token", "bin"))
         if unit == "bin":
             check_number("bin_s", bin_s, above=0)
@@ -205,7 +207,7 @@ class AnnotationSet:
         elif story is None:
             raise DataError(f"{self._where}: words and tokens are a story's: give the transcript or the segmentation")
         else:
-            places = words_of(story) if unit == "word" else tokens_of(story)
+            places = (words_of if unit == "word" else tokens_of)(story, self.duration_s)
         if self.unit == "s" and not places.timed:
             raise DataError(f"{self._where}: times for a story without word times: give a transcript with onsets")
         if self.unit == "word" and unit == "bin":
@@ -213,22 +215,27 @@ class AnnotationSet:
         length = self.duration_s if unit == "bin" or np.isfinite(self.duration_s) else places.duration_s
         length = length if places.timed and np.isfinite(length) else places.length
         kept = require_sane(self.marks, length if places.timed else np.nan, places.n_words, self._where)
-        own = dict.fromkeys(self.observers, np.empty(0))
+        nowhere = np.empty(0), np.empty(0, dtype=np.int64)
+        own: dict[str, tuple[np.ndarray, np.ndarray | None]] = dict.fromkeys(self.observers, nowhere)
         for name, group in kept.groupby("observer", sort=False):
             own[str(name)] = places.of(group["time_s"].to_numpy(), group["word"].to_numpy())
         if rule is None and not self.observers and self.lists:
             rule = ConsensusRule("release")
+        release, release_units = self._release(rule, places, length)
         return crowd_of_marks(
-            list(own.values()),
+            [at for at, _ in own.values()],
             places.at,
             length,
             unit=unit,
             timed=places.timed,
             names=self.observers,
             rule=rule,
-            release=self._release(rule, places, length),
+            release=release,
+            units=[units for _, units in own.values() if units is not None] if self.unit == "word" else None,
+            release_units=release_units,
             sentences=None if story is None or unit == "bin" else sentence_units(story, unit),
             bin_s=bin_s if unit == "bin" else float("nan"),
+            reaction_time_s=self.reaction_time_s,
         )
 
     def mean_rating(self, at: np.ndarray) -> np.ndarray:
@@ -249,6 +256,12 @@ class AnnotationSet:
         total, n = np.where(there, stack, 0.0).sum(axis=0), there.sum(axis=0)
         return np.divide(total, n, out=np.full(stack.shape[1], np.nan), where=n > 0)
 
+    def _require_one_grade(self) -> None:
+        """Coarse and fine marks are two answers to two questions: together they are neither."""
+        if len(self.grades) > 1:
+            told = ", ".join(map(repr, self.grades))
+            raise DataError(f"{self._where}: marks of the grades {told}: choose with select(grade=...), or --grade")
+
     def _length(self, story: Story | None) -> float:
         if np.isfinite(self.duration_s):
             return self.duration_s
@@ -257,10 +270,12 @@ class AnnotationSet:
             raise DataError(f"{self._where}: how long the stimulus is must be known for bins: give duration_s")
         return float(known)
 
-    def _release(self, rule: ConsensusRule | None, places: Places, length: float) -> np.ndarray | None:
-        """The chosen list in the unit of the places; None where there is none."""
+    def _release(
+        self, rule: ConsensusRule | None, places: Places, length: float
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """The chosen list in the unit of the places, and its units where it is of words; None where there is none."""
         if not self.lists:
-            return None
+            return None, None
         name = next(iter(self.lists)) if rule is None or not rule.list else check_choice("list", rule.list, self.lists)
         marks = self._as_marks(name)
         kept = require_sane(marks, length if places.timed else np.nan, places.n_words, f"{self._where}, list {name}")

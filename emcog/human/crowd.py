@@ -38,6 +38,7 @@ class Crowd:
     sentences : int64 array, the first unit of each sentence, increasing, or None where unknown.
     rule : how the consensus was made.
     bin_s : width of a bin in seconds where the units are bins, else NaN.
+    reaction_time_s : what was taken off people's times.
     origin : the crowd that this one is a `subset` of, and the numbers of those who stayed; None for a whole one.
     """
 
@@ -52,6 +53,7 @@ class Crowd:
     sentences: np.ndarray | None
     rule: ConsensusRule
     bin_s: float = np.nan
+    reaction_time_s: float = 0.0
     origin: "tuple[Crowd, np.ndarray] | None" = None
 
     @property
@@ -138,8 +140,11 @@ def crowd_of_marks(
     names: Sequence[str] | None = None,
     rule: ConsensusRule | None = None,
     release: np.ndarray | None = None,
+    units: Sequence[np.ndarray] | None = None,
+    release_units: np.ndarray | None = None,
     sentences: np.ndarray | None = None,
     bin_s: float = np.nan,
+    reaction_time_s: float = 0.0,
 ) -> Crowd:
     """Make a Crowd of each observer's marks.
 
@@ -149,10 +154,12 @@ def crowd_of_marks(
         bin that holds it, where the units are bins), and one that belongs to unit 0 counts for nothing.
     at : float array (n_units,), not decreasing.
     length : of the stimulus, same unit.
-    unit, timed, sentences, bin_s : as in `Crowd`.
+    unit, timed, sentences, bin_s, reaction_time_s : as in `Crowd`.
     names : of the observers; default their numbers.
     rule : of the consensus; default `ConsensusRule()`, or the release's list where it is given without observers.
     release : places of the release's own list, in the unit of `at`, for rule "release".
+    units, release_units : int arrays, the units of the marks and of the list where they are known, because words were
+        marked; None finds the nearest.
 
     Raises
     ------
@@ -169,21 +176,23 @@ def crowd_of_marks(
     if rule.rule != "release" and not own:
         raise DataError(f"consensus by {rule.rule!r} needs observers, and there are none; choose release")
     marked = np.zeros((len(own), len(at)), dtype=bool)
-    for row, one in enumerate(own):
-        marked[row, units_of(one, at, unit == "bin")] = True
+    for row, one in enumerate(own if units is None else units):
+        marked[row, units_of(one, at, unit == "bin") if units is None else one] = True
     marked[:, 0] = False
     named = tuple(map(str, range(len(own)))) if names is None else tuple(map(str, names))
     if rule.rule == "proportion":
-        units = proportion_boundaries(marked, rule)
+        agreed = proportion_boundaries(marked, rule)
     elif rule.rule == "density":
         grid = magnitude_grid(length, rule.bandwidth)
         height = segmentation_magnitude(own, grid, rule.bandwidth)
         places = density_boundaries(grid, height, rule.threshold, mean_count(own))
-        units = units_of(places, at, unit == "bin")
+        agreed = units_of(places, at, unit == "bin")
+    elif release_units is not None:
+        agreed = release_units
     else:
-        units = units_of(np.asarray(release, dtype=np.float64), at, unit == "bin")
-    consensus = _mask(units, len(at))
-    return Crowd(unit, at, timed, float(length), consensus, named, own, marked, sentences, rule, bin_s)
+        agreed = units_of(np.asarray(release, dtype=np.float64), at, unit == "bin")
+    consensus = _mask(agreed, len(at))
+    return Crowd(unit, at, timed, float(length), consensus, named, own, marked, sentences, rule, bin_s, reaction_time_s)
 
 
 def crowd_of_boundaries(

@@ -39,16 +39,20 @@ class Places:
     first_unit: np.ndarray | None
     n_words: int | None
 
-    def of(self, time_s: np.ndarray, word: np.ndarray) -> np.ndarray:
-        """Marks in the unit of `at`: times as they are, words by their first unit."""
+    def of(self, time_s: np.ndarray, word: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Marks in the unit of `at`, and their units where words were marked: those are known, whatever their times.
+
+        Times are as they are, and whose unit they are is for `units_of` to say (None).
+        """
         if self.first_unit is None or (word < 0).all():
-            return np.asarray(time_s, dtype=np.float64)
-        return self.at[self.first_unit[word]]
+            return np.asarray(time_s, dtype=np.float64), None
+        units = self.first_unit[word]
+        return self.at[units], units
 
 
-def words_of(story: Story) -> Places:
-    """Where a story's words begin."""
-    onset, duration = filled_onsets(story.words)
+def words_of(story: Story, end_s: float = float("nan")) -> Places:
+    """Where a story's words begin; `end_s` is its end in seconds, where more is known of it than its words say."""
+    onset, duration = filled_onsets(story.words, end_s)
     n = len(story.words)
     if n == 0:
         raise DataError("a story without words has no place for people's marks: give one with at least one word")
@@ -57,12 +61,12 @@ def words_of(story: Story) -> Places:
     return Places(at, timed, duration if timed else float(n), duration, np.arange(n), n)
 
 
-def tokens_of(story: Any) -> Places:
+def tokens_of(story: Any, end_s: float = float("nan")) -> Places:
     """Where a segmentation's tokens begin: each at its word's onset, so that a mark goes to a word's first token."""
     if getattr(story, "tokens", None) is None:
         raise DataError("tokens are a segmentation's, and this is a transcript: segment it, or use words")
     owner = story.tokens["word_index"].to_numpy()
-    words = words_of(story)
+    words = words_of(story, end_s)
     first = np.searchsorted(owner, np.arange(words.n_words or 0))
     n = len(owner)
     at = words.at[owner] if words.timed else np.arange(n, dtype=np.float64)
@@ -78,8 +82,16 @@ def bins_of(duration_s: float, bin_s: float, where: str) -> Places:
     return Places(at, True, duration_s, duration_s, None, None)
 
 
-def filled_onsets(words: pd.DataFrame) -> tuple[np.ndarray, float]:
+def filled_onsets(words: pd.DataFrame, end_s: float = float("nan")) -> tuple[np.ndarray, float]:
     """Onset of every word in seconds, and the end of the last; unknown ones are put evenly between their neighbours.
+
+    Those before the first known onset and after the last follow at the mean pace of the known ones, closer together
+    where the start of the story (0) or its end leaves less room.
+
+    Parameters
+    ----------
+    words : of a story.
+    end_s : where the story ends, if that is known; NaN if not.
 
     Returns
     -------
@@ -89,9 +101,17 @@ def filled_onsets(words: pd.DataFrame) -> tuple[np.ndarray, float]:
     known = np.flatnonzero(~np.isnan(onset))
     if len(known) == 0:
         return onset, float("nan")
-    filled = np.interp(np.arange(len(onset)), known, onset[known])
+    n, first, last = len(onset), known[0], known[-1]
+    pace = max((onset[last] - onset[first]) / max(last - first, 1), 0.0)
+    start = min(max(onset[first] - first * pace, 0.0), onset[first])
+    stop = onset[last] + (n - last) * pace
+    if np.isfinite(end_s):
+        stop = max(min(stop, end_s), onset[last])
+    places = np.concatenate([[0] if first else [], known, [n] if last < n - 1 else []])
+    times = np.concatenate([[start] if first else [], onset[known], [stop] if last < n - 1 else []])
+    filled = np.maximum.accumulate(np.interp(np.arange(n), places, times))
     latest = np.nanmax(words[["onset_s", "offset_s"]].to_numpy(dtype=np.float64))
-    return np.maximum.accumulate(filled), float(latest)
+    return filled, float(max(latest, filled[-1]))
 
 
 def sentence_units(story: Any, unit: str) -> np.ndarray:

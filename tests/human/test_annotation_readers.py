@@ -49,6 +49,30 @@ def test_words(write):
     assert (people.unit, people.marks["word"].tolist()) == ("word", [0, 12])
 
 
+@pytest.mark.parametrize("flag", ["boundary", "press", "rating"])
+@pytest.mark.parametrize(("no", "yes"), [("0", "1"), ("0.0", "1.0"), ("False", "True")])
+def test_a_row_a_word_with_flags_has_its_marks_where_the_flag_is_1(write, flag, no, yes):
+    rows = [f"{who},{i},{yes if i in own else no}" for who, own in (("ann", {3, 5}), ("bob", set())) for i in range(7)]
+    people = read_annotations(write("a.csv", "\n".join([f"observer,word_index,{flag}", *rows])))
+    assert people.unit == "word" and people.observers == ("ann", "bob")
+    assert people.marks[["observer", "word", "row"]].values.tolist() == [["ann", 3, 5], ["ann", 5, 7]]
+    assert not len(people.ratings)
+
+
+def test_times_beside_words_are_read_as_neither_until_one_is_named(write):
+    path = write("a.csv", "participant,word_index,rt\nann,2,300\nann,7,412\n")
+    with pytest.raises(DataError, match="both 'rt'.*'word_index'.*time_column or word_column"):
+        read_annotations(path)
+    assert read_annotations(path, word_column="word_index").marks["word"].tolist() == [2, 7]
+    assert read_annotations(path, time_column="rt", time_unit="ms").marks["time_s"].tolist() == [0.3, 0.412]
+    with pytest.raises(DataError, match="both"):
+        read_annotations(path, word_column="word_index", time_column="rt")
+    spoken = write("b.csv", "observer,time_s,word\nann,2.5,suddenly\nann,7,then\n")
+    assert read_annotations(spoken).marks["time_s"].tolist() == [2.5, 7]
+    with pytest.raises(DataError, match="'rating' need times"):
+        read_annotations(write("c.csv", "observer,word,rating\nann,2,5\nann,3,7\n"))
+
+
 def test_ratings(write):
     people = read_annotations(write("a.csv", "rater,time,rating\nann,0,1\nann,2,3\nbob,1,\n"))
     assert (len(people.marks), people.observers) == (0, ("ann", "bob"))

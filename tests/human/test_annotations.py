@@ -57,6 +57,37 @@ def test_words_are_marked_by_their_index(make_segmentation):
         people.shifted(1.0)
 
 
+def test_a_marked_word_is_that_word_whatever_its_onset(make_segmentation):
+    shared = np.arange(60.0)
+    shared[31] = 30.0  # two words with one onset
+    cut = np.arange(60.0)
+    cut[50:] = np.nan
+    people = AnnotationSet("tale", make_marks(["ann", "bob"], word=[31, 55]), ("ann", "bob"))
+    listed = AnnotationSet("tale", make_marks([]), (), lists={"own": np.array([31, 55])}, unit="word")
+    for onsets in (shared, cut):
+        assert [row.tolist() for row in map(np.flatnonzero, people.crowd(timed(onsets)).marked)] == [[31], [55]]
+        assert listed.crowd(timed(onsets)).starts.tolist() == [31, 55]
+        assert people.event_count(timed(onsets)) == 2
+    story = make_segmentation(timed=True)
+    story.words.loc[3, "onset_s"] = story.words.loc[2, "onset_s"]
+    tokens = AnnotationSet("bell", make_marks(["ann"], word=[3]), ("ann",)).crowd(story, unit="token")
+    assert np.flatnonzero(tokens.marked[0]).tolist() == [np.flatnonzero(story.tokens["word_index"] == 3)[0]]
+
+
+@pytest.mark.parametrize(
+    ("onsets", "duration_s", "at"),
+    [
+        ([np.nan, np.nan, 4, 6, np.nan, np.nan], np.nan, [0, 2, 4, 6, 8, 10]),  # at the known pace of 2 s
+        ([np.nan, np.nan, 3, 6, np.nan, np.nan], 9.0, [0, 1.5, 3, 6, 7, 8]),  # 0 and 9 s leave less room
+        ([np.nan, 10, 11, np.nan], np.nan, [9, 10, 11, 12]),
+    ],
+)
+def test_words_without_an_onset_at_the_ends_follow_evenly(onsets, duration_s, at):
+    crowd = AnnotationSet.from_times({"ann": [0.5]}, "tale", duration_s).crowd(timed(onsets))
+    assert crowd.at.tolist() == pytest.approx(at)
+    assert crowd.length >= at[-1]
+
+
 def test_a_mark_goes_to_the_first_token_of_its_word(make_segmentation):
     story = make_segmentation(timed=True)
     tokens = story.tokens.assign(word_index=np.arange(len(story.tokens)) // 2)
@@ -102,6 +133,16 @@ def test_grades_and_observers_can_be_selected():
     assert people.select(observers=["b"]).observers == ("b",)
     with pytest.raises(OptionError, match=r"grade 'medium'.*coarse, fine"):
         people.select(grade="medium")
+
+
+def test_coarse_and_fine_marks_are_never_pooled():
+    marks = make_marks(["a", "a", "a"], time_s=[1, 2, 3], grade=["coarse", "fine", "fine"])
+    people = AnnotationSet("tale", marks, ("a",), 5.0)
+    for pooled in (lambda: people.crowd(timed(range(5))), people.crowd, people.event_count):
+        with pytest.raises(DataError, match=r"'coarse', 'fine'.*choose with select\(grade=\.\.\.\)"):
+            pooled()
+    assert people.select(grade="fine").event_count() == 3
+    assert people.select(grade="coarse").crowd(timed(range(5))).marked.sum() == 1
 
 
 def test_ratings_are_averaged_over_those_who_gave_any():

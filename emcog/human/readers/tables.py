@@ -6,29 +6,34 @@ from itertools import pairwise
 from emcog.human.readers.source import MISSING, Read, Source, cells_of, column_of, number, rescaled, scale_of
 
 BOUNDARY_EVENT = re.compile(r"bound|press|button|segment|response|keypress", re.IGNORECASE)
+YES, NO = ("1", "1.0", "true", "True", "TRUE"), ("0", "0.0", "false", "False", "FALSE")
 SUBJECT = re.compile(r"(?:^|[_/])sub-([A-Za-z0-9]+)")
+
+Body = list[tuple[int, list[str]]]
+Roles = dict[str, int | None]
 
 
 def read_long(source: Source) -> Read:
     """A CSV or TSV with a row a mark: observer and time or word, perhaps grade, stimulus; with a value it is ratings.
 
-    A row without a time (and word) says that its observer took part and marked nothing.
+    A row without a time (and word) says that its observer took part and marked nothing. A table with a row for every
+    word that an observer was shown, and 0 or 1 beside it (observer, word_index, boundary), has its marks where 1 is.
+
+    Raises
+    ------
+    DataError : neither a column of times nor one of words, or both and the caller names none.
     """
     header, body = cells_of(source)
     roles = {
         role: column_of(source, header, role) for role in ("observer", "time", "word", "grade", "value", "stimulus")
     }
-    time, word = roles["time"], roles["word"]
-    if time is None and word is None:
-        raise source.error(
-            f"no column of times or of word indices: the columns are {', '.join(header)}; name it with "
-            "time_column or word_column"
-        )
-    if time is not None:
-        word = None
-    place = header[time if time is not None else word]  # type: ignore[index]
-    scale = scale_of(source, place) if time is not None else 1.0
     body = of_stimulus(source, header, body, roles["stimulus"])
+    if "word" not in source.options.columns and not _counted(body, roles["word"]):
+        roles["word"] = None
+    flags = _flags(source, roles, body)
+    column, timed = _place(source, header, body, roles, flags)
+    place = header[column]
+    scale = scale_of(source, place) if timed else 1.0
     found = Read(
         duration_s=source.options.duration_s, stimulus=source.options.stimulus or _only(body, roles["stimulus"])
     )
@@ -37,21 +42,64 @@ def read_long(source: Source) -> Read:
         if not who:
             raise source.error(f"row {row}: no observer in column {header[roles['observer'] or 0]!r}: name one")
         grade = cells[roles["grade"]] if roles["grade"] is not None else ""
-        value = number(source, cells[header.index(place)], row, place)
-        if value is None:
+        value = number(source, cells[column], row, place)
+        if value is None or (flags is not None and cells[flags] not in YES):
             found.present(who)
-        elif time is not None and roles["value"] is not None:
+        elif timed and roles["value"] is not None:
             rating = number(source, cells[roles["value"]], row, header[roles["value"]])
             found.present(who)
             if rating is not None:
                 found.ratings.append((who, rescaled(value, scale), rating, row))
-        elif time is not None:
+        elif timed:
             found.mark(who, row, time_s=rescaled(value, scale), grade=grade)
         else:
             if value != int(value) or value < 0:
                 raise source.error(f"row {row}: {value:g} in column {place!r} is no word index: they count from 0")
             found.mark(who, row, word=int(value), grade=grade)
     return found
+
+
+def _counted(body: Body, column: int | None) -> bool:
+    """Whether a column holds numbers: one called word may hold the words themselves."""
+    return column is not None and all(
+        re.fullmatch(r"[-+.\deE]*", row[column]) or row[column].casefold() in MISSING for _, row in body
+    )
+
+
+def _flags(source: Source, roles: Roles, body: Body) -> int | None:
+    """The column beside that of words whose cells are all 0 or 1: it says which rows are marks. None if there is none."""
+    if roles["word"] is None or "time" in source.options.columns:
+        return None
+    column = roles["time"] if roles["time"] is not None else roles["value"]
+    if column is None:
+        return None
+    cells = {row[column] for _, row in body if row[column].casefold() not in MISSING}
+    return column if cells and cells <= {*YES, *NO} else None
+
+
+def _place(source: Source, header: list[str], body: Body, roles: Roles, flags: int | None) -> tuple[int, bool]:
+    """The column that says where the marks are, and whether it holds times."""
+    time, word = roles["time"], roles["word"]
+    named = [role for role in ("time", "word") if role in source.options.columns]
+    if time is None and word is None:
+        raise source.error(
+            f"no column of times or of word indices: the columns are {', '.join(header)}; name it with "
+            "time_column or word_column"
+        )
+    if word is not None and flags is not None:
+        return word, False
+    if time is not None and word is not None and named != ["time"] and named != ["word"]:
+        raise source.error(
+            f"both {header[time]!r} (times?) and {header[word]!r} (word indices?) could say where the marks are: "
+            "name the one that does, with time_column or word_column"
+        )
+    timed = word is None or named == ["time"]
+    if not timed and roles["value"] is not None:
+        raise source.error(
+            f"ratings in column {header[roles['value']]!r} need times, and {header[word or 0]!r} counts words: give "
+            "times, or leave that column out where each row is a mark"
+        )
+    return int(time if timed else word), timed  # type: ignore[arg-type]
 
 
 def of_stimulus(
