@@ -6,7 +6,7 @@ from emcog.human.checks import find_problems
 from emcog.human.consensus import RULES, ConsensusRule, segmentation_magnitude
 from emcog.human.crowd import Crowd, crowd_of_boundaries, crowd_of_marks, units_of
 from emcog.human.datasets import Dataset, load_dataset
-from emcog.human.given import people_of
+from emcog.human.given import dataset_item, people_of
 from emcog.human.observers import observer_report
 from emcog.human.readers import ANNOTATION_FORMATS, read_annotations
 
@@ -19,6 +19,7 @@ __all__ = [
     "Dataset",
     "crowd_of_boundaries",
     "crowd_of_marks",
+    "dataset_item",
     "find_problems",
     "load_dataset",
     "make_marks",

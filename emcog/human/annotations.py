@@ -245,16 +245,35 @@ class AnnotationSet:
         ----------
         at : float array, seconds. Outside an observer's first and last rating they do not count; NaN where nobody does.
         """
+        stack = self._curves(at)
+        there = ~np.isnan(stack)
+        total, n = np.where(there, stack, 0.0).sum(axis=0), there.sum(axis=0)
+        return np.divide(total, n, out=np.full(stack.shape[1], np.nan), where=n > 0)
+
+    def rating_curves(self, story: Story) -> np.ndarray:
+        """Each observer's ratings at the onsets of a story's words, for `emcog.stats.compare_signal`.
+
+        Returns
+        -------
+        float array (n_observers with ratings, n_words), joined by straight lines, NaN before and after each one's own.
+
+        Raises
+        ------
+        DataError : no ratings; a story without times.
+        """
+        places = words_of(story, self.duration_s)
+        if not places.timed:
+            raise DataError(f"{self._where}: ratings for a story without word times: give a transcript with onsets")
+        return self._curves(places.at)
+
+    def _curves(self, at: np.ndarray) -> np.ndarray:
         curves = []
         for _, group in self.ratings.groupby("observer", sort=False):
             ordered = group.sort_values("time_s", kind="stable")
             curves.append(np.interp(at, ordered["time_s"], ordered["value"], left=np.nan, right=np.nan))
         if not curves:
             raise DataError(f"{self._where}: there are no continuous ratings")
-        stack = np.array(curves)
-        there = ~np.isnan(stack)
-        total, n = np.where(there, stack, 0.0).sum(axis=0), there.sum(axis=0)
-        return np.divide(total, n, out=np.full(stack.shape[1], np.nan), where=n > 0)
+        return np.array(curves)
 
     def _require_one_grade(self) -> None:
         """Coarse and fine marks are two answers to two questions: together they are neither."""

@@ -16,19 +16,29 @@ def people_of(given: Any, story: str) -> AnnotationSet:
 
     Parameters
     ----------
-    given : an `AnnotationSet`; a file that `read_annotations` reads; or the name of a dataset (`emcog datasets list`).
-    story : its name, by which a dataset's annotations are chosen.
+    given : an `AnnotationSet`; a file that `read_annotations` reads; the name of a dataset (`emcog datasets list`); or
+        NAME/ITEM, one of a dataset's annotation sets.
+    story : its name, by which a dataset's annotations are chosen where no item is named.
 
     Raises
     ------
     DataError : something else, no such file and no such dataset, or annotations that cannot be read.
+    OptionError : the dataset has no such item.
     """
     if isinstance(given, AnnotationSet):
         return given
-    if isinstance(given, str | os.PathLike):
+    if not isinstance(given, str | os.PathLike):
+        raise DataError(f"people must be annotations, a file or a dataset's name, got {type(given).__name__}")
+    found = dataset_item(given)
+    if found is None:
         if Path(given).exists():
             return read_annotations(Path(given))
-        if str(given) in card_names():
-            return load_dataset(str(given)).annotations_of(story)
         raise DataError(f"people: there is no file {given} and no dataset of that name: {', '.join(card_names())}")
-    raise DataError(f"people must be annotations, a file or a dataset's name, got {type(given).__name__}")
+    dataset, item = found
+    return load_dataset(dataset).annotations_of(story, item)
+
+
+def dataset_item(given: str | os.PathLike[str]) -> tuple[str, str] | None:
+    """Dataset and item of NAME or NAME/ITEM (item: "" without one); None where it is no dataset's, or a file's."""
+    dataset, _, item = str(given).partition("/")
+    return None if dataset not in card_names() or Path(given).exists() else (dataset, item)

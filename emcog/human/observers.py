@@ -28,19 +28,31 @@ def observer_report(marks: pd.DataFrame, observers: Iterable[str], duration_s: f
     """
     names = list(observers)
     counts = marks["observer"].value_counts().reindex(names, fill_value=0).to_numpy(dtype=np.int64)
-    limit, why = np.inf, ""
-    if len(names) >= 4:
-        low, high = np.quantile(counts, [0.25, 0.75])
-        limit, why = high + 3 * (high - low), "Q3 + 3 IQR"
-    if duration_s / FASTEST_S < limit:
-        limit, why = duration_s / FASTEST_S, "one a second"
-    many, none = counts > limit, counts == 0
+    many, why = implausible(counts, duration_s)
+    none = counts == 0
     return pd.DataFrame(
         {
             "observer": pd.Series(names, dtype="str"),
             "n_marks": counts,
             "per_minute": counts / duration_s * 60 if duration_s > 0 else np.full(len(names), np.nan),
             "flag": pd.Series(np.where(many, "implausibly many", np.where(none, "no marks", "")), dtype="str"),
-            "why": pd.Series(np.where(many, f"more than {limit:.1f} ({why})", ""), dtype="str"),
+            "why": pd.Series(np.where(many, why, ""), dtype="str"),
         }
     )
+
+
+def implausible(counts: np.ndarray, duration_s: float = float("nan")) -> tuple[np.ndarray, str]:
+    """Who made implausibly many marks, and the limit that they passed, in words (see `observer_report`).
+
+    Parameters
+    ----------
+    counts : int array (n_observers,), marks of each.
+    duration_s : of the stimulus, NaN where unknown.
+    """
+    limit, why = np.inf, ""
+    if len(counts) >= 4:
+        low, high = np.quantile(counts, [0.25, 0.75])
+        limit, why = high + 3 * (high - low), "Q3 + 3 IQR"
+    if duration_s / FASTEST_S < limit:
+        limit, why = duration_s / FASTEST_S, "one a second"
+    return counts > limit, f"more than {limit:.1f} ({why})"

@@ -3,6 +3,7 @@
 from emcog.stats.agreement import MEASURES, AgreementSettings
 from emcog.stats.cohesion import Keys, cohesion
 from emcog.stats.compare import compare
+from emcog.stats.comparing_signals import compare_signal
 from emcog.stats.matching_recall import match_recall
 from emcog.stats.nulls import DEFAULT_NULL, NULLS, draws, two_sided_p
 from emcog.stats.reading import reading_times
@@ -22,6 +23,7 @@ __all__ = [
     "benjamini_hochberg",
     "cohesion",
     "compare",
+    "compare_signal",
     "corrected",
     "draws",
     "latex",

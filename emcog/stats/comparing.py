@@ -7,6 +7,8 @@ import numpy as np
 
 from emcog.human import Crowd
 from emcog.stats.agreement import MEASURES, AgreementSettings, Measure, Partitions
+from emcog.stats.agreement.windows import HALF_EVENT
+from emcog.stats.notes import people_note, settings_note
 from emcog.stats.nulls import against, draws, two_sided_p
 from emcog.stats.observers import observer_interval, stretch_interval
 
@@ -130,17 +132,20 @@ def compare_rows(
         if measure.higher is None:
             row |= {"null_model": None, "null_mean": None, "null_sd": None, "z": None, "p": None, "n_null": None}
         rows.append(row)
-    told = "; ".join([_told(crowd, settings), *reasons])
-    return [row | {"note": told} for row in rows]
+    told = _told(crowd, settings, chosen, reasons)
+    return [row | {"variant": _form(str(row["variant"]), settings), "note": told} for row in rows]
 
 
-def _told(crowd: Crowd, settings: AgreementSettings) -> str:
-    people = f"{len(crowd.names)} observers" if crowd.names else "one list"
-    unit = crowd.unit if settings.tolerance_unit == "unit" else "s"
-    return (
-        f"n: boundaries; people: {len(crowd.starts)} boundaries of {people}, consensus by {crowd.rule.rule}; "
-        f"tolerance in {unit}{'s' * (unit != 's')}"
-    )
+def _told(
+    crowd: Crowd, settings: AgreementSettings, chosen: Sequence[tuple[Measure, str]], reasons: Sequence[str]
+) -> str:
+    measures = [measure for measure, _ in chosen]
+    return "; ".join(["n: boundaries", people_note(crowd), settings_note(crowd, settings, measures), *reasons])
+
+
+def _form(variant: str, settings: AgreementSettings) -> str:
+    """A variant as a row names it: with the window that was given in place of the usual one."""
+    return variant if settings.window is None else variant.replace(HALF_EVENT, f"window {settings.window}")
 
 
 def _batches(drawn: np.ndarray, n_units: int) -> Iterator[np.ndarray]:

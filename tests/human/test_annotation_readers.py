@@ -61,7 +61,7 @@ def test_a_row_a_word_with_flags_has_its_marks_where_the_flag_is_1(write, flag, 
 
 def test_times_beside_words_are_read_as_neither_until_one_is_named(write):
     path = write("a.csv", "participant,word_index,rt\nann,2,300\nann,7,412\n")
-    with pytest.raises(DataError, match="both 'rt'.*'word_index'.*time_column or word_column"):
+    with pytest.raises(DataError, match=r"both 'rt'.*'word_index'.*time_column or word_column"):
         read_annotations(path)
     assert read_annotations(path, word_column="word_index").marks["word"].tolist() == [2, 7]
     assert read_annotations(path, time_column="rt", time_unit="ms").marks["time_s"].tolist() == [0.3, 0.412]

@@ -9,8 +9,8 @@ import pytest
 import emcog
 from emcog.cli import main
 from emcog.errors import DataError, OptionError
-from emcog.human import AnnotationSet, make_marks
-from emcog.stats import COLUMNS, AgreementSettings, draws, two_sided_p
+from emcog.human import AnnotationSet, ConsensusRule, make_marks, make_ratings
+from emcog.stats import COLUMNS, AgreementSettings, compare_signal, draws, two_sided_p
 from emcog.stats.agreement import MEASURES, Partitions
 from emcog.stats.agreement.ceiling import ceiling
 
@@ -124,6 +124,76 @@ def test_reaction_time_is_taken_off(story):
     at_once = emcog.compare(story, late, metrics=["f1"], n_null=9, settings=settings)
     earlier = emcog.compare(story, late, metrics=["f1"], n_null=9, settings=settings, reaction_time_s=3.0)
     assert (at_once.estimate[0], earlier.estimate[0]) == (0, 1)
+
+
+def test_what_looks_wrong_with_marks_is_said_once_and_observers_are_told(story):
+    own = {"a": [15.5, 15.6, 50.0], "b": [32.0, 15.5], "c": []}
+    odd = AnnotationSet.from_times(own, "tale", 120.0)
+    with pytest.warns(UserWarning, match=r"things about the marks.*15\.6 s is 0\.100 s after.*sort, or check") as said:
+        found = emcog.compare([story, story], odd, n_null=9, settings=TIGHT)
+    assert len(said) == 1
+    note = pick(found, "S", "f1").note
+    assert "3 observers (1 without marks (c), 0 with implausibly many)" in note
+    assert set(found.note.str.contains("ceiling over 2 of 3 observers")) == {True}
+    crowd = odd.crowd(story)
+    for measure in MEASURES.values():  # who marked nothing agrees with nobody, by no measure
+        values = ceiling(measure, crowd, TIGHT).values
+        assert np.isnan(values[2]) and not np.isnan(values[:2]).any(), measure.name
+    many = AnnotationSet.from_times({n: [10.0] for n in "abcd"} | {"e": np.arange(1.0, 100, 3)}, "tale", 120.0)
+    assert "1 with implausibly many (e)" in emcog.compare(story, many, metrics=["f1"], n_null=9).note[0]
+
+
+def test_a_row_tells_every_setting_that_it_rests_on(story, people):
+    settings = AgreementSettings(tolerance=2, window=7, transposition=5, bandwidth=3.0)
+    rule = ConsensusRule("density", bandwidth=2.0, threshold=0.25)
+    timed = AnnotationSet.from_times({f"p{i}": np.array([15.5, 32.1, 50.2]) + i / 4 for i in range(3)}, "tale", 120.0)
+    found = emcog.compare(story, timed, n_null=9, settings=settings, rule=rule, reaction_time_s=0.8)
+    for told in ("consensus by density (bandwidth 2 s, threshold 0.25)", "0.8 s taken off for reaction time",
+                 "tolerance in words", "window of pk and window_diff: 7 words", "n_t of boundary_similarity: 5 words",
+                 "bandwidth of boundary_density: 3 s"):  # fmt: skip
+        assert found.note.str.contains(told, regex=False).all(), told
+    assert pick(found, "S", "pk").variant == pick(found, "S", "window_diff").variant == "window 7"
+    usual = emcog.compare(story, people, metrics=["pk"], n_null=9)
+    width = max(2, round(N / (len(people.crowd(story).starts) + 1) / 2))
+    assert usual.variant[0] == "half the mean event" and f"window of pk and window_diff: {width} words" in usual.note[0]
+    assert "boundary_similarity" not in usual.note[0]
+
+
+def test_coarse_and_fine_are_compared_one_at_a_time(story):
+    marks = make_marks(["a"] * 4, word=[31, 31, 64, 90], grade=["coarse", "fine", "fine", "fine"])
+    graded = AnnotationSet("tale", marks, ("a",))
+    with pytest.raises(DataError, match="'coarse', 'fine'"):
+        emcog.compare(story, graded, n_null=9)
+    found = emcog.compare(story, graded, metrics=["count_ratio"], n_null=9, grade="fine")
+    assert found.estimate[0] == 6 / 3
+    with pytest.raises(DataError, match="grade are for annotations"):
+        emcog.compare(story, graded.select(grade="fine").crowd(story), grade="fine")
+
+
+def test_where_nobody_marked_anything_there_is_nothing_to_compare_with(story):
+    ratings = make_ratings(["a", "a", "b", "b"], [0.0, 120.0, 0.0, 120.0], [0, 10, 1, 3])
+    rated = AnnotationSet("tale", make_marks([]), ("a", "b"), ratings=ratings)
+    with pytest.raises(DataError, match=r"nobody marked a boundary \(these are ratings\).*--signals.*compare_signal"):
+        emcog.compare(story, rated)
+    found = emcog.compare(story, rated, n_null=9, signals=["surprisal"])
+    assert found[["metric", "method", "variant"]].values.tolist() == [
+        ["signal_correlation", "surprisal", "mean rating"]
+    ]
+    for nobody in (AnnotationSet("tale", make_marks([]), ("a", "b")), AnnotationSet.from_times({"a": [0.0]}, "tale")):
+        with pytest.raises(DataError, match="nobody marked a boundary after the first word"):
+            emcog.compare(story, nobody)
+
+
+def test_signals_stand_in_rows_of_their_own_once_a_story(story, far, people):
+    found = emcog.compare([story, far], people, metrics=["f1"], n_null=99, signals=["all"])
+    rows = found[found.metric == "signal_correlation"]
+    assert rows.method.tolist() == ["surprisal", "entropy", "bayesian_surprise"]
+    alone = compare_signal(story.words["entropy"].to_numpy(), people.crowd(story), n_null=99)
+    assert rows.estimate.iloc[1] == alone.estimate[0] and rows.p.iloc[1] == alone.p[0]
+    assert found.metric.tolist().count("peakiness") == 1
+    assert set(found.story) == {"tale"} and set(rows.model) == {"embedded"}
+    with pytest.raises(OptionError, match="surprisal, entropy, bayesian_surprise"):
+        emcog.compare(story, people, signals=["surprise"])
 
 
 def test_what_is_wrong_is_said(story, people):

@@ -1,5 +1,6 @@
 """What load_dataset gives: transcripts, annotation sets and tables, each read when it is first used."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -58,20 +59,31 @@ class Dataset:
     annotations: Mapping[str, AnnotationSet] = field(default_factory=dict)
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
-    def annotations_of(self, story: str) -> AnnotationSet:
+    def annotations_of(self, story: str, item: str = "") -> AnnotationSet:
         """The annotation set of a story: the one of its name, whatever the case, or the only one there is.
+
+        Parameters
+        ----------
+        story : its name. Where the only set there is bears another name, a warning says so.
+        item : the set's own name, whatever the case; then the story's says nothing.
 
         Raises
         ------
         DataError : none, or several of which none is called so.
         """
-        same = [name for name in self.annotations if name.casefold() == story.casefold()]
-        names = same or list(self.annotations)
+        wanted = item or story
+        same = [name for name in self.annotations if name.casefold() == wanted.casefold()]
+        names = same or ([] if item else list(self.annotations))
         if len(names) != 1:
-            there = (
-                f"choose one of {', '.join(names)} in load_dataset({self.card.name!r}).annotations" if names else "none"
+            names = list(self.annotations)
+            there = f"choose one of {', '.join(names)}, as {self.card.name}/{names[0]}" if names else "none"
+            raise DataError(f"dataset {self.card.name} has no annotations called {wanted!r}: {there}")
+        if not same:
+            warnings.warn(
+                f"dataset {self.card.name}: its annotations are of {names[0]!r}, and the story is called {story!r}: "
+                f"is it the same? {self.card.name}/{names[0]} says that it is",
+                stacklevel=2,
             )
-            raise DataError(f"dataset {self.card.name} has no annotations called {story!r}: {there}")
         return self.annotations[names[0]]
 
     def __repr__(self) -> str:

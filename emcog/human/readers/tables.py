@@ -67,7 +67,7 @@ def _counted(body: Body, column: int | None) -> bool:
 
 
 def _flags(source: Source, roles: Roles, body: Body) -> int | None:
-    """The column beside that of words whose cells are all 0 or 1: it says which rows are marks. None if there is none."""
+    """The column beside that of words whose cells are all 0 or 1: it says which rows are marks. None without one."""
     if roles["word"] is None or "time" in source.options.columns:
         return None
     column = roles["time"] if roles["time"] is not None else roles["value"]

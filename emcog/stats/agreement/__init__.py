@@ -45,7 +45,7 @@ from emcog.stats.agreement.positions import (
     wasserstein_units,
 )
 from emcog.stats.agreement.sentences import hamming
-from emcog.stats.agreement.windows import pk, window_diff
+from emcog.stats.agreement.windows import HALF_EVENT, pk, window_diff
 
 ONE_TO_ONE = "one-to-one at the tolerance, by assignment"
 EVENT_LENGTHS = "shuffled_lengths"  # as Baldassano et al. (2017) compare
@@ -67,11 +67,11 @@ MEASURES: dict[str, Measure] = {
         ),
         Measure(
             "pk", "share of pairs of units at odds (Beeferman et al. 1999); 0 is agreement",
-            {"half the mean event": pk}, "share", higher=False,
+            {HALF_EVENT: pk}, "share", higher=False,
         ),
         Measure(
             "window_diff", "share of windows with different counts (Pevzner & Hearst 2002); 0 is agreement",
-            {"half the mean event": window_diff}, "share", higher=False,
+            {HALF_EVENT: window_diff}, "share", higher=False,
         ),
         Measure(
             "boundary_similarity", "one minus the cost of edits, near misses cheaper (Fournier 2013)",

@@ -17,7 +17,7 @@ class Ceiling:
     Attributes
     ----------
     mean : over the observers for whom it is defined; NaN if none.
-    values : float array (n_observers,), NaN where undefined (an observer without marks, mostly).
+    values : float array (n_observers,), NaN where undefined: for an observer without marks, whatever the measure.
     n : observers that count in the mean.
     note : why there is none, or "".
     """
@@ -41,7 +41,8 @@ def ceilings(
 ) -> list[Ceiling]:
     """Leave-one-observer-out agreement: each observer's own marks against the consensus and proportion of the others.
 
-    The observer is no part of the consensus that they are compared with (`Crowd.without`).
+    The observer is no part of the consensus that they are compared with (`Crowd.without`). Somebody who marked nothing
+    is still part of the others' consensus, and has no agreement of their own, by any measure.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def ceilings(
         note = f"no ceiling: {count} observer{'s' * (count != 1)}"
         return [Ceiling(np.nan, row, 0, note) for row in values]
     reasons: list[set[str]] = [set() for _ in measures]
-    for observer in range(count):
+    for observer in np.flatnonzero(crowd.marked.any(axis=1)).tolist():
         others, own = crowd.without(observer), Partitions(crowd.marked[observer])
         for row, (measure, variant) in enumerate(measures):
             reason = measure.missing(others, variant)

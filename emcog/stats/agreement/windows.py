@@ -9,6 +9,8 @@ from emcog.human import Crowd
 from emcog.stats.agreement.measure import AgreementSettings
 from emcog.stats.agreement.partitions import Partitions
 
+HALF_EVENT = "half the mean event"
+
 
 def window_of(crowd: Crowd, settings: AgreementSettings) -> int:
     """Width of the probe in units: half the mean event of the consensus, rounded (half to even), 2 or more."""
