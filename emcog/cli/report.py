@@ -104,14 +104,25 @@ def _compared(
     story = next(iter(loaded.values()))
     null, n_null, seed = draws
     people, tables = [], []
-    for given in dict.fromkeys(human):
+    for given, called in _told_apart(human).items():
         annotations = people_of(given, story.name)
         crowd = (annotations.shifted(reaction_time) if reaction_time else annotations).crowd(story, rule=rule)
         whose = f" ({', '.join(annotations.lists)})" if annotations.lists else ""  # a list of the author's, say
-        name = Path(given).name + whose
+        name = called + whose
         share = crowd.proportion if crowd.names else None
         people.append(ReportPeople(name, crowd.starts, share, len(crowd.names)))
         tables.append(
             compare(loaded, crowd, null=null, n_null=n_null, seed=seed, settings=settings, dataset=name)
         )  # fmt: skip
     return people, corrected(pd.concat(tables, ignore_index=True))  # over all tests of the page
+
+
+def _told_apart(files: list[str]) -> dict[str, str]:
+    """What each file is called: its name; where others have the same, with its folder, or all of its path."""
+    given = list(dict.fromkeys(files))
+    names = [
+        [Path(one).name for one in given],
+        [f"{Path(one).resolve().parent.name}/{Path(one).name}" for one in given],
+        given,
+    ]
+    return {one: next(level[i] for level in names if level.count(level[i]) == 1) for i, one in enumerate(given)}

@@ -17,11 +17,12 @@ from emcog.boundaries.ranked import place_apart
 from emcog.boundaries.streaming import StreamingRefiner
 from emcog.errors import DataError, ModelError, OptionError
 from emcog.files import write_files
-from emcog.graph import BandedGraph
+from emcog.graph import BandedGraph, BlockSums
 from emcog.lm import LM, listen
 from emcog.lm.hearing import word_table
 from emcog.segmenting import METHODS
 from emcog.stats import Keys
+from emcog.stats.cohesion import DENSE, scored_graph
 from emcog.transcript import Transcript
 
 BAND = 512
@@ -77,6 +78,24 @@ class Heard:
     def graph(self) -> BandedGraph:
         """The key graph of the upper layers, banded."""
         return BandedGraph.from_keys(self.needed_keys, min(BAND, self.n), layers=self.upper)
+
+    @cached_property
+    def scored(self) -> BlockSums:
+        """The key graph that `emcog.stats.cohesion` scores events on: all layers, whole where the text is short."""
+        return scored_graph(self.needed_keys)
+
+    def optimum(self, n_events: int, *, snap: bool = False) -> np.ndarray:
+        """First tokens of the most modular events in the graph that they are scored on; no other events beat them.
+
+        In a text of more than `DENSE` tokens, whose graph is banded, no event is longer than four mean ones or `BAND`.
+
+        Parameters
+        ----------
+        n_events : how many. snap : only first tokens of words may begin one.
+        """
+        longest = None if self.n <= DENSE else max(BAND, 4 * -(-self.n // n_events))
+        return optimal(self.scored, n_events, max_event=longest,
+                       candidates=word_tokens(self.owner) if snap else None).boundaries  # fmt: skip
 
     def can(self, method: str) -> bool:
         """Whether this story can be cut by a method: some need keys, the optimum a short text."""

@@ -119,9 +119,21 @@ def _limits(differences: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def scored_graph(keys: Any) -> BlockSums:
+    """The graph that "all layers" of `cohesion` are scored on: of all keys given, whole up to `DENSE` tokens.
+
+    keys : array (layers, kv_heads, n_tokens, head_dim), un-rotated.
+    """
+    return block_sums(similarity(keys, band=_band(keys)))
+
+
+def _band(keys: Any) -> int | None:
+    return None if keys.shape[-2] <= DENSE else BAND
+
+
 def _graphs(keys: np.ndarray, names: Sequence[int] | None, per_head: bool) -> Iterator[tuple[str, BlockSums]]:
     """The graphs one after the other, so that only one set of sums is in memory."""
-    band = None if keys.shape[2] <= DENSE else BAND
+    band = _band(keys)
     for i, layer in enumerate(keys):
         name = i if names is None else list(names)[i]
         yield f"layer {name}", block_sums(similarity(layer, band=band))
@@ -129,7 +141,7 @@ def _graphs(keys: np.ndarray, names: Sequence[int] | None, per_head: bool) -> It
             for head, one in enumerate(layer):
                 yield f"layer {name} head {head}", block_sums(similarity(one, band=band))
     if len(keys) > 1:
-        yield "all layers", block_sums(similarity(keys, band=band))
+        yield "all layers", scored_graph(keys)
 
 
 def _starts(name: str, value: Any, n: int) -> np.ndarray:

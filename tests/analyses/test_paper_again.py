@@ -1,6 +1,7 @@
 """The machinery of the analyses: listening once equals segmenting anew, reports keep, and each analysis runs."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 import emcog
+from emcog.boundaries import word_tokens
 from emcog.errors import DataError, ModelError, OptionError, StorageError
 from emcog.files import write_files
 from emcog.reproduce import (
@@ -31,7 +33,7 @@ from emcog.reproduce.findings import threshold
 from emcog.reproduce.heard import heard_as
 from emcog.reproduce.inputs import input_checksums
 from emcog.reproduce.recalling import FULL, grid_rows, rate_rows
-from emcog.stats import COLUMNS
+from emcog.stats import COLUMNS, cohesion
 from emcog.tasks import TASKS, Filler, make_trial
 
 TEXT = (
@@ -51,6 +53,36 @@ def test_listening_once_cuts_as_segmenting_anew(heard, method, snap):
     count = 4 if method == "lexical" else 7  # so many valleys has so short a text
     anew = emcog.segment(TEXT, method=method, n_events=count, snap="word" if snap else None, seed=3)
     assert heard.starts(method, count, snap=snap, seed=3).tolist() == anew.events["start_token"].tolist()
+
+
+@pytest.mark.parametrize("band", [None, 64])
+@pytest.mark.parametrize("snap", [False, True])
+def test_the_optimum_is_beaten_by_no_method_in_the_graph_it_is_scored_on(heard, snap, band, monkeypatch):
+    """In a whole graph and in a banded one, with as many events each; scored as `cohesion` does."""
+    if band is not None:
+        module = sys.modules["emcog.stats.cohesion"]  # the package's name is the function's
+        monkeypatch.setattr(module, "DENSE", 100)
+        monkeypatch.setattr(module, "BAND", band)
+        monkeypatch.setattr("emcog.reproduce.heard.DENSE", 100)
+    one = replace(heard)  # without the graphs that it has made before
+    made = {m: one.starts(m, 7, snap=snap, seed=1) for m in ("S", "SM", "SC", "F", "FM", "FC", "R", "sentence")}
+    made = {m: starts for m, starts in made.items() if len(starts) == 7} | {"optimal": one.optimum(7, snap=snap)}
+    assert len(made) > 5 and len(made["optimal"]) == 7
+    table = cohesion(one.needed_keys, made, metrics=["modularity"], n_null=5, per_head=False)
+    table = table[table["variant"] == "all layers"].set_index("method")
+    scores = table["estimate"] + table["null_mean"]
+    assert scores["optimal"] >= scores.drop("optimal").max()
+    assert set(made["optimal"]) <= set(word_tokens(one.owner)) or not snap
+
+
+def test_the_optimum_of_a_cohesion_report_is_the_best_there(heard, monkeypatch):
+    monkeypatch.setattr(Setting, "stories", lambda self, **given: [_small(heard.transcript)])
+    monkeypatch.setattr(Setting, "hear", lambda self, story: heard)
+    taken = []
+    monkeypatch.setattr(type(heard), "optimum", lambda self, n, **given: taken.append((n, given)) or np.arange(n) * 20)
+    for name in ("cohesion", "human_distance"):
+        list(load_script("analyses", name).rows(Setting(quick=True, data=["demo"])))
+    assert taken == [(4, {}), (4, {"snap": True})]
 
 
 def test_what_was_heard_is_kept_and_comes_back(heard, tmp_path, monkeypatch):
