@@ -2,7 +2,7 @@
 
     python analyses/fuzz_tests.py [--examples 2000] [--seed 1] [--write]
 
-Runs the tests of robustness (tests/robustness, tests/transcript/test_fuzz.py) with so many examples a test in place of
+Runs the tests of robustness (FUZZED, below) with so many examples a test in place of
 a few dozen, drawn by the seed, and tests/e2e/test_environments.py with every command in every environment. Where
 atheris is installed, every reader is also given inputs that coverage guides, for --atheris-s seconds each.
 
@@ -22,7 +22,7 @@ import pandas as pd
 
 from emcog.pages import ROOT, docs_page, fill, markdown_table, measured_on
 
-FUZZED = ["tests/robustness", "tests/transcript/test_fuzz.py"]
+FUZZED = ["tests/robustness", "tests/transcript/test_fuzz.py", "tests/human/test_fuzz_sources.py"]
 ENVIRONMENTS = ["tests/e2e/test_environments.py"]
 
 

@@ -36,7 +36,17 @@ def load_tasks(folder: Path, card: DatasetCard) -> Dataset:
 
 
 def _tasks(path: Path) -> Callable[[], pd.DataFrame]:
-    return lambda: pd.read_parquet(path) if path.suffix == ".parquet" else read_json_lines(path)
+    return lambda: _read_parquet(path) if path.suffix == ".parquet" else read_json_lines(path)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    import pyarrow
+
+    try:
+        return pd.read_parquet(path)
+    except (pyarrow.ArrowException, ValueError, OSError) as error:
+        told = " ".join(str(error).split())[:120]
+        raise DataError(f"{path}: cannot be read as Parquet ({told}): fetch it again") from None
 
 
 def read_json_lines(path: Path) -> pd.DataFrame:
@@ -47,14 +57,15 @@ def read_json_lines(path: Path) -> pd.DataFrame:
     DataError : a line that is not an object, with its row.
     """
     rows = []
-    with open(path, encoding="utf-8") as handle:
+    with open(path, "rb") as handle:
         for number, line in enumerate(handle, start=1):
             if not line.strip():
                 continue
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DataError(f"{path}: row {number}: not JSON ({error.msg}): fetch it again") from None
+            except (ValueError, RecursionError) as error:  # no UTF-8, a number without end, brackets without end
+                told = " ".join(str(error).split())[:80]
+                raise DataError(f"{path}: row {number}: not JSON ({told}): fetch it again") from None
             if not isinstance(row, dict):
                 raise DataError(f"{path}: row {number}: not an object but {type(row).__name__}")
             rows.append(row)
