@@ -55,4 +55,4 @@ def _identify(name: str, options: dict[str, Any], story: str) -> dict[str, Any]:
     """The data go by their content, so that new or corrected ones are new work."""
     from emcog.reproduce.inputs import input_checksums
 
-    return options | {"inputs": input_checksums(name)}
+    return options | {"inputs": input_checksums(name, options["data"])}

@@ -23,14 +23,19 @@ class Work:
 
     Attributes
     ----------
-    transcript : reads the story. lm : gives the language model, which is loaded when first asked for.
+    path : the story's file, where there is one. reading : options of `read_transcript`. transcript : reads the story.
+    check : raises a DataError unless it is given the SHA-256 of the file that the plan meant.
+    lm : gives the language model, which is loaded when first asked for.
     model : the model's name, as `load_lm` takes it.
     settings : every setting of this combination. options : of the compute.
     segmentation : gives the segmentation of these settings, where the compute needs it.
     kept : a folder for what an interrupted run has done so far; it is removed when the job is finished.
     """
 
+    path: Path | None
+    reading: dict[str, str]
     transcript: Callable[[], "Transcript"]
+    check: Callable[[str], None]
     lm: Callable[[], Any]
     model: str
     settings: dict[str, Any]

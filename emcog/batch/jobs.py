@@ -10,7 +10,8 @@ from typing import Any
 import emcog
 from emcog.batch.compute import PER
 from emcog.batch.computes import COMPUTES
-from emcog.batch.plan import Plan, Setting
+from emcog.batch.plan import Plan
+from emcog.batch.settings import Setting
 from emcog.excerpts import one_line
 from emcog.files import sha256_file
 
@@ -79,7 +80,9 @@ def units(plan: Plan) -> list[Unit]:
     found = []
     for label, name in plan.models.items():
         load = {"name": name, "device": plan.device, "dtype": plan.dtype, "trust_remote_code": plan.trust_remote_code}
-        identity = model_identity(name) | {"device": plan.device, "dtype": plan.dtype}
+        identity: dict[str, Any] = model_identity(name) | {"device": plan.device, "dtype": plan.dtype}
+        if plan.trust_remote_code:
+            identity["trust_remote_code"] = True
         for path, setting, computes in _together(plan):
             sha256, n_bytes = ("", ANALYSIS_BYTES) if path is None else contents[path]
             about: dict[str, Any] = {"model": identity}

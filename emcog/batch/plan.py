@@ -1,37 +1,29 @@
 """A plan: which transcripts meet which models under which settings, and what is computed of each."""
 
-import glob
-import itertools
-import math
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from emcog.batch.computes import COMPUTES
+from emcog.batch.settings import Setting, both_settings
+from emcog.batch.transcripts import find_transcripts, place
 from emcog.errors import DataError, EmcogError, OptionError
 from emcog.excerpts import first_words, one_line
 from emcog.options import check_choice
-from emcog.segmenting.settings import SegmentSettings, make_settings
+from emcog.transcript import FORMATS
+from emcog.transcript.recognise import SUFFIXES
 
 PLAN_KEYS = ("transcripts", "models", "compute", "out", "device", "dtype", "trust_remote_code")
 READING_KEYS = (
     "format", "encoding", "tier", "word_column", "onset_column", "offset_column", "speaker_column", "time_unit",
 )  # fmt: skip
-SETTING_KEYS = ("method", *[field.name for field in fields(SegmentSettings)])
-MAX_BYTES, MAX_JOBS = 2**20, 100_000
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+MAX_BYTES = 2**20
 DEEP_KEY = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){100}""")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One combination of the settings: as the plan gives it, and every setting that follows from it."""
-
-    given: dict[str, Any]
-    full: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -71,7 +63,7 @@ class Plan:
         return {"setting": self.settings, "memory": self.memory, "model": (Setting({}, {}),)}[COMPUTES[compute].per]
 
 
-def read_plan(path: str | Path) -> Plan:
+def read_plan(path: str | Path, trust_remote_code: bool = False) -> Plan:
     """Read a plan from a TOML file.
 
     `[plan]` has `transcripts` (names or patterns), `models`, `compute`, `out` and, if need be, `device`, `dtype` and
@@ -79,15 +71,19 @@ def read_plan(path: str | Path) -> Plan:
     refinement and no snapping. `[memory]` has such lists for memory tasks. `[reading]` has options of
     `read_transcript`. A compute's own options stand in a table of its name. Paths are relative to the plan.
 
+    Parameters
+    ----------
+    trust_remote_code : let models run code of their own, where the plan does not forbid it. A plan cannot by itself.
+
     Raises
     ------
     OptionError, DataError : one line that says what is wrong and where: no such file, no TOML, an unknown key or value,
-        a pattern that no file matches, settings that cannot go together.
+        a pattern that no file matches, settings that cannot go together, a plan that wants models' own code unasked.
     """
     path = Path(path)
     label = one_line(str(path))
     try:
-        return _plan(_toml(path), path.absolute().parent)
+        return _plan(_toml(path), path.absolute().parent, trust_remote_code)
     except EmcogError as error:
         kind = OptionError if isinstance(error, OptionError) else DataError
         raise kind(one_line(f"{label}: {error}")) from error
@@ -116,7 +112,7 @@ def _toml(path: Path) -> dict[str, Any]:
         raise DataError(f"not TOML: {first_words(str(error), 200)}; see emcog batch --help for a plan") from None
 
 
-def _plan(tables: dict[str, Any], base: Path) -> Plan:
+def _plan(tables: dict[str, Any], base: Path, trusted: bool) -> Plan:
     for name, table in tables.items():
         check_choice("table", name, ["plan", "settings", "memory", "reading", *COMPUTES])
         if not isinstance(table, dict):
@@ -127,134 +123,74 @@ def _plan(tables: dict[str, Any], base: Path) -> Plan:
     wanted = _texts("compute", given.get("compute", "segment"))
     compute = _in_order([check_choice("compute", name, COMPUTES) for name in wanted])
     (out,) = _texts("out", given.get("out", "out"), several=False)
-    target = _path(base, out)
+    target = place(base, out)
     kinds = {COMPUTES[name].per for name in compute}
     patterns = [] if kinds == {"model"} else _texts("transcripts", given.get("transcripts"))
-    transcripts = _files(base, patterns, target)
+    transcripts = find_transcripts(base, patterns, target)
     names = _texts("models", given.get("models", "embedded"))
-    models = {name: str(_path(base, name)) if os.path.isdir(_path(base, name)) else name for name in names}
-    trust = given.get("trust_remote_code", False)
-    if not isinstance(trust, bool):
-        raise OptionError(f"trust_remote_code must be true or false, got {trust!r}")
-    settings, memory = _both_settings(tables, compute, len(transcripts) * len(models))
-    reading = {key: _text(key, value) for key, value in tables.get("reading", {}).items()}
-    for key in reading:
-        check_choice("key of [reading]", key, READING_KEYS)
+    models = {name: str(place(base, name)) if os.path.isdir(place(base, name)) else name for name in names}
+    settings, memory = both_settings(tables, compute, len(transcripts) * len(models))
     options = {}
     for name in COMPUTES:
         if name in tables and name not in compute:
             raise OptionError(f"[{name}] has options of a compute that is not asked for: add it to compute")
         if name in compute:
             options[name] = COMPUTES[name].check(tables.get(name, {}), base)
-    where = {key: _text(key, given.get(key, "auto")) for key in ("device", "dtype")}
     return Plan(
-        transcripts, models, compute, target, settings, memory, reading, options, **where, trust_remote_code=trust
-    )
+        transcripts, models, compute, target, settings, memory, _reading(tables.get("reading", {})), options,
+        device=_device(given.get("device", "auto")),
+        dtype=check_choice("dtype", given.get("dtype", "auto"), DTYPES),
+        trust_remote_code=_trust(given.get("trust_remote_code", trusted), trusted),
+    )  # fmt: skip
+
+
+def _trust(wanted: Any, trusted: bool) -> bool:
+    if not isinstance(wanted, bool):
+        raise OptionError(f"trust_remote_code must be true or false, got {first_words(repr(wanted), 100)}")
+    if wanted and not trusted:
+        raise OptionError("the plan wants a model's own code: add --trust-remote-code if you trust it")
+    return wanted
+
+
+def _device(name: Any) -> str:
+    """A device's name, if there is such a kind; whether a worker has one shows there."""
+    if name in ("auto", "cpu", "cuda"):
+        return str(name)
+    import torch  # seconds of imports, so only where it is needed
+
+    try:
+        if torch.device(_text("device", name)).type != "meta":
+            return str(name)
+    except RuntimeError:
+        pass
+    raise OptionError(f"unknown device {first_words(repr(name), 100)}: choose from auto, cpu, cuda, cuda:0, mps, ...")
+
+
+def _reading(table: Mapping[str, Any]) -> dict[str, str]:
+    """Options of `read_transcript`, as far as they can be wrong by themselves."""
+    for key, value in table.items():
+        check_choice("key of [reading]", key, READING_KEYS)
+        _text(key, value)
+    reading = dict(table)
+    if "format" in reading:
+        reading["format"] = check_choice(
+            "format", SUFFIXES.get(f".{reading['format']}".lower(), reading["format"]), FORMATS
+        )
+    if "time_unit" in reading:
+        check_choice("time_unit", reading["time_unit"], ("s", "ms"))
+    try:
+        b"a".decode(reading.get("encoding", "utf-8"))
+    except UnicodeError:  # not all are of one byte
+        pass
+    except LookupError:
+        raise OptionError(f"unknown encoding {reading['encoding']!r}: try utf-8, latin-1 or cp1252") from None
+    return reading
 
 
 def _in_order(names: list[str]) -> tuple[str, ...]:
     """The computes asked for with those they need, each after what it needs."""
     needed = [need for name in names for need in COMPUTES[name].needs]
     return tuple(name for name in COMPUTES if name in names or name in needed)
-
-
-def _files(base: Path, patterns: list[str], out: Path) -> tuple[Path, ...]:
-    found: dict[Path, None] = {}
-    for pattern in patterns:
-        literal = _path(base, pattern)
-        try:
-            if os.path.isfile(literal):
-                matches = [literal]
-            else:
-                matches = [_path(base, name) for name in sorted(glob.glob(pattern, root_dir=base, recursive=True))]
-            files = [match for match in matches if os.path.isfile(match) and not match.is_relative_to(out / "jobs")]
-        except (OSError, ValueError, RecursionError) as error:
-            raise OptionError(f"transcripts: {pattern!r} cannot be looked up: {first_words(str(error), 200)}") from None
-        if not files:
-            raise OptionError(f"transcripts: no file matches {pattern!r}: patterns are relative to the plan")
-        found |= dict.fromkeys(files)
-    return tuple(found)
-
-
-def _both_settings(
-    tables: dict[str, Any], compute: tuple[str, ...], n_other: int
-) -> tuple[tuple[Setting, ...], tuple[Setting, ...]]:
-    """Every combination of [settings] and of [memory]."""
-    found = []
-    for name, per, keys, make in (
-        ("settings", "setting", SETTING_KEYS, _segment_settings), ("memory", "memory", None, _memory_settings),
-    ):  # fmt: skip
-        count = sum(COMPUTES[one].per == per for one in compute)
-        if name in tables and not count:
-            raise OptionError(f"[{name}] is for computes that are not asked for: leave it out, or add one to compute")
-        keys = (_memory_keys() if count else ()) if keys is None else keys
-        given = _combinations(name, tables.get(name, {}), keys, n_other * count)
-        found.append(tuple(_setting(name, one, make) for one in given) if count else (Setting({}, {}),))
-    return found[0], found[1]
-
-
-def _combinations(name: str, table: Mapping[str, Any], keys: Sequence[str], n_other: int) -> Iterator[dict[str, Any]]:
-    choices: dict[str, list[Any]] = {}
-    for key, values in table.items():
-        check_choice(f"key of [{name}]", key, keys)
-        choices[key] = values if isinstance(values, list) else [values]
-        if not choices[key]:
-            raise OptionError(f"[{name}] {key} is an empty list: give at least one value, or leave it out")
-    count = math.prod(map(len, choices.values())) * n_other
-    if count > MAX_JOBS:
-        raise OptionError(f"the plan has {count:,} jobs: cut it into plans of at most {MAX_JOBS:,}")
-    return (dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values()))
-
-
-def _setting(name: str, given: dict[str, Any], make: Callable[[dict[str, Any]], dict[str, Any]]) -> Setting:
-    for key, value in given.items():
-        one_by_one = value if isinstance(value, list) else [value]
-        if not all(isinstance(v, str | int | float) for v in one_by_one):
-            raise OptionError(f"[{name}] {key} must hold numbers and names, got {first_words(repr(value), 100)}")
-    try:
-        full = make(given)
-    except EmcogError as error:
-        raise OptionError(f"[{name}] {_told(given)}: {error}") from None
-    except (TypeError, ValueError, OverflowError) as error:
-        raise OptionError(f"[{name}] {_told(given)}: {first_words(str(error), 200)}") from None
-    return Setting({key: as_cell(value) for key, value in given.items()}, full)
-
-
-def _segment_settings(given: dict[str, Any]) -> dict[str, Any]:
-    # As on the command line: boundaries move to words unless told otherwise, and "none" is how nothing is written.
-    plain = {"snap": "word"} | given
-    for key in ("snap", "refine"):
-        if plain.get(key) == "none":
-            plain[key] = None
-    return asdict(make_settings(**plain))
-
-
-def _memory_keys() -> tuple[str, ...]:
-    from emcog.memory import MemoryConfig  # seconds of imports, so only where it is needed
-
-    return tuple(field.name for field in fields(MemoryConfig))
-
-
-def _memory_settings(given: dict[str, Any]) -> dict[str, Any]:
-    from emcog.memory import MemoryConfig
-
-    return MemoryConfig(**given).as_dict()
-
-
-def as_cell(value: Any) -> Any:
-    """A setting as one cell of a table: a list becomes what the command line takes, "5,20"."""
-    return ",".join(map(str, value)) if isinstance(value, list) else value
-
-
-def _told(given: Mapping[str, Any]) -> str:
-    return first_words(", ".join(f"{key}={value!r}" for key, value in given.items()), 200)
-
-
-def _path(base: Path, name: str) -> Path:
-    try:
-        return Path(base, Path(name).expanduser())
-    except RuntimeError:  # "~someone", or ~ where nobody is at home
-        return Path(base, name)
 
 
 def _texts(name: str, value: Any, several: bool = True) -> list[str]:

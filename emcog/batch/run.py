@@ -67,6 +67,7 @@ def run_batch(
     cluster: Any = None,
     retry_failed: bool = False,
     progress: Progress | None = None,
+    trust_remote_code: bool = False,
 ) -> "pd.DataFrame":
     """Do what a plan asks for and is not done yet, on Dask workers, and gather the results.
 
@@ -78,6 +79,7 @@ def run_batch(
     cluster : a Dask cluster object, such as `dask_jobqueue.SLURMCluster`.
     retry_failed : do jobs again that have failed before; otherwise they stay failed.
     progress : called as progress(tally) now and then.
+    trust_remote_code : as in `read_plan`, where the plan is a file.
 
     Returns
     -------
@@ -89,11 +91,12 @@ def run_batch(
     OptionError, DataError : a wrong plan; no scheduler. StorageError : the folder cannot be written to; the cluster
         went away (what is finished is kept).
     """
-    plan = plan if isinstance(plan, Plan) else read_plan(plan)
+    plan = plan if isinstance(plan, Plan) else read_plan(plan, trust_remote_code)
     store = Store(plan.out)
     check_out(plan.out)
     everything = units(plan)
     jobs = [job for unit in everything for job in unit.jobs]
+    store.clear_changed(jobs)
     todo = _todo(jobs, store, retry_failed)
     work = [replace(unit, todo=frozenset(j.key for j in unit.jobs if j.key in todo)) for unit in everything]
     work = [unit for unit in work if unit.todo]
@@ -110,9 +113,9 @@ def run_batch(
     return table
 
 
-def batch_status(plan: str | Path | Plan) -> "pd.DataFrame":
+def batch_status(plan: str | Path | Plan, trust_remote_code: bool = False) -> "pd.DataFrame":
     """The jobs of a plan as they stand, as `run_batch` returns them; nothing is done or written."""
-    plan = plan if isinstance(plan, Plan) else read_plan(plan)
+    plan = plan if isinstance(plan, Plan) else read_plan(plan, trust_remote_code)
     jobs = [job for unit in units(plan) for job in unit.jobs]
     return jobs_table(jobs, Store(plan.out), plan.setting_names, {})
 

@@ -1,7 +1,10 @@
 """Where a batch's results lie: a folder a finished job, a file a failed one; nothing else remembers anything."""
 
+import hashlib
 import json
+import os
 import shutil
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from emcog.batch.jobs import Job
 from emcog.errors import EmcogError, StorageError
-from emcog.excerpts import first_words
+from emcog.excerpts import first_words, one_line
 from emcog.files import sha256_file, write_files, write_folder
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ class Store:
     """The folder of a batch.
 
     `jobs/STORY-KEY` holds the files of a finished job, its rows for the dataset and its record; it appears whole or not
-    at all. `failed/KEY.json` says why a job failed. `unfinished/KEY` holds what a long one has done so far.
+    at all. `failed/KEY.json` says why a job failed. `unfinished/...-KEY` holds what a long one has done so far.
     """
 
     out: Path
@@ -65,7 +68,7 @@ class Store:
 
     def kept(self, job: Job) -> Path:
         """Where an unfinished job may keep what it has done so far."""
-        return self.out / "unfinished" / job.key
+        return self.out / "unfinished" / f"{_short(self._name(job))}-{_short(job.sha256)}-{job.key}"
 
     def drop_kept(self, job: Job) -> None:
         """Remove what the job, which is finished, had kept."""
@@ -73,9 +76,24 @@ class Store:
         with suppress(OSError):  # not there, or another job's is in it
             self.kept(job).parent.rmdir()
 
+    def clear_changed(self, jobs: Iterable[Job]) -> None:
+        """Remove what failed and unfinished jobs have left of these jobs' transcripts as they were before a change."""
+        contents = {self._name(job): job.sha256 for job in jobs if job.sha256}
+        for path in (self.out / "failed").glob("*.json"):
+            record = _json(path) or {}
+            now = contents.get(str(record.get("transcript")))
+            if now is not None and record.get("sha256") != now:
+                path.unlink(missing_ok=True)
+        short = {_short(name): _short(now) for name, now in contents.items()}
+        for path in (self.out / "unfinished").glob("*-*-*"):
+            name, before, _ = path.name.split("-", 2)
+            if short.get(name, before) != before:
+                shutil.rmtree(path, ignore_errors=True)
+
     def fail(self, job: Job, error: str) -> None:
         """Remember why a job failed, if the disk lets us; if not, the next run tries it again."""
-        content = json.dumps({"format": FORMAT, "key": job.key, "error": error}, ensure_ascii=False)
+        about = {"format": FORMAT, "key": job.key, "transcript": self._name(job), "sha256": job.sha256, "error": error}
+        content = json.dumps(about, ensure_ascii=False)
         with suppress(StorageError):
             write_files(self.out / "failed", {self._failure(job).name: content.encode(errors="replace")})
 
@@ -85,6 +103,10 @@ class Store:
             self._failure(job).unlink(missing_ok=True)
         except OSError as error:
             raise StorageError(f"cannot remove {self._failure(job)}: {error.strerror or error}") from error
+
+    def _name(self, job: Job) -> str:
+        """A transcript's path from here, so that both may be moved together; empty where there is none."""
+        return "" if job.transcript is None else one_line(os.path.relpath(job.transcript, self.out))
 
     def _failure(self, job: Job) -> Path:
         return self.out / "failed" / f"{job.key}.json"
@@ -102,6 +124,11 @@ def _fill(place: Path, job: Job, made: "Made") -> None:
     }  # fmt: skip
     content = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
     write_files(place, {RECORD: content.encode(errors="replace")})
+
+
+def _short(text: str) -> str:
+    """Eight digits that stand for a text in a folder's name."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
 
 
 def _json(path: Path) -> dict[str, Any] | None:

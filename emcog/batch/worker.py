@@ -6,6 +6,7 @@ import sys
 import threading
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +93,8 @@ def _run(job: Job, unit: Unit, store: Store) -> Outcome:
         store.drop_kept(job)
     # Whatever one transcript does must not touch the others: its error goes into the table.
     except Exception as error:
+        if store.record(job) is not None:  # another run was quicker, and has cleared away what this one was at
+            return Outcome(job.key, None, worker=os.getpid())
         known = isinstance(error, EmcogError)
         said = first_words(str(error) if known else f"{type(error).__name__}: {error}", 1000)
         store.fail(job, said)
@@ -104,7 +107,10 @@ def _made(job: Job, unit: Unit, store: Store) -> Made:
 
     earlier = {other.compute: other for other in unit.jobs}
     work = Work(
+        job.transcript,
+        unit.reading,
         lambda: _read(job, unit),
+        partial(_check, job),
         lambda: _SHELF.get(unit.load),
         unit.load["name"],
         job.setting.full,
@@ -122,9 +128,13 @@ def _read(job: Job, unit: Unit) -> "Transcript":
     if job.transcript is None:
         raise DataError(f"compute {job.compute!r} takes no transcript")
     transcript = read_transcript(job.transcript, **unit.reading)
-    if job.sha256 and transcript.sha256 != job.sha256:
-        raise DataError(f"{job.title} was changed while the batch ran: run it again")
+    _check(job, transcript.sha256)
     return transcript
+
+
+def _check(job: Job, sha256: str) -> None:
+    if job.sha256 and sha256 != job.sha256:
+        raise DataError(f"{job.title} was changed while the batch ran: run it again")
 
 
 def _needed(store: Store, job: Job) -> Path:

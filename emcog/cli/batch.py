@@ -33,6 +33,9 @@ def batch(
         int | None, typer.Option(help="Processes to start here; default: one a processor, or a GPU.", metavar="N")
     ] = None,
     status: Annotated[bool, typer.Option("--status", help="Say how far it is; do nothing.", metavar="")] = False,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Let models run code of their own.", metavar="")
+    ] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do failed jobs again too.", metavar="")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.", metavar="")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No table, no progress; errors only.", metavar="")] = False,
@@ -45,7 +48,7 @@ def batch(
     """
     from emcog.batch import batch_status, read_plan, run_batch
 
-    what = read_plan(plan)
+    what = read_plan(plan, trust_remote_code)
     if status:
         table = batch_status(what)
     else:

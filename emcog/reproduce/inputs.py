@@ -26,7 +26,7 @@ def input_checksums(analysis: str, data: Sequence[str] | None = None) -> dict[st
     if about.stories and data is not None:
         names = tuple(name for name in names if name in data or (name == "pg19" and "book" in data))
     folders = {name: folder for name in names if (folder := find_dataset(name)) is not None}
-    found = {name: _of_folder(folder) for name, folder in folders.items()}
+    found = {name: folder_checksum(folder) for name, folder in folders.items()}
     if about.model and "pg19" not in found and (data is None or not about.stories or "book" in data):
         found |= {path.name: file_checksum(path) for path in heldout_books()[:1]}
     return found
@@ -43,7 +43,8 @@ def file_checksum(path: Path) -> str:
     return _once(path, status.st_size, status.st_mtime_ns)
 
 
-def _of_folder(folder: Path) -> str:
+def folder_checksum(folder: Path) -> str:
+    """SHA-256 of the names and contents of all files in a folder."""
     return _of_files(folder, folder.rglob("*"))
 
 

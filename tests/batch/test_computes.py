@@ -16,6 +16,7 @@ from emcog.batch.jobs import units
 from emcog.batch.plan import read_plan
 from emcog.batch.results import _unified
 from emcog.batch.run import run_batch
+from emcog.cli import main
 from emcog.lm import LM, load_lm
 from emcog.memory import MemoryConfig
 from emcog.paths import data_folder
@@ -82,6 +83,63 @@ def test_memory_tasks_over_settings_of_memory(run, tiny, write_plan, tmp_path):
             assert state["n_tokens"].tolist() == [read]
     names = sorted(p.name for p in (tmp_path / "out" / table["folder"][0]).iterdir())
     assert names == ["job.json", "pass_key.rates.tsv", "pass_key.tsv", "rows.parquet"]
+
+
+def test_a_long_text_goes_from_file_to_file_to_the_same_results(run, write_plan, tmp_path, monkeypatch):
+    path = write_plan({"a.txt": STORY}, 'gamma = 0.5\nwindow = 40\nmethod = ["SM", "S"]\nsignal = "entropy"')
+    table, _ = run(path)
+    held = {f: (tmp_path / "out" / f) for f in table["folder"]}
+    rows = pd.read_parquet(tmp_path / "out" / "results")
+    assert len(rows) > 10
+    monkeypatch.setattr("emcog.transcript.long.LONG", 0)
+    monkeypatch.setattr(worker, "_read", None)  # nobody reads the text as a whole
+    path.write_text(path.read_text().replace('out = "out"', 'out = "long"'))
+    again, _ = run(path)
+    assert again["error"].tolist() == ["", ""]
+    pd.testing.assert_frame_equal(again, table)  # the keys too
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "long" / "results"), rows)
+    for name, folder in held.items():
+        files = {p.name: p.read_bytes() for p in folder.iterdir()}
+        assert files.keys() == {p.name for p in (tmp_path / "long" / name).iterdir()}
+        for same in ("a.events.tsv", "a.tokens.parquet", "a.words.parquet"):
+            assert (tmp_path / "long" / name / same).read_bytes() == files[same]
+    assert not (tmp_path / "long" / "unfinished").exists()
+
+
+def test_a_long_text_that_changes_meanwhile_is_an_error_of_its_own(write_plan, tmp_path, tiny, monkeypatch):
+    monkeypatch.setattr(worker, "_load", lambda wanted: tiny)
+    monkeypatch.setattr(worker, "_SHELF", worker._Shelf())
+    monkeypatch.setattr("emcog.transcript.long.LONG", 0)
+    (unit,) = units(read_plan(write_plan({"a.txt": STORY})))
+    (tmp_path / "in" / "a.txt").write_text("Another story.")
+    (outcome,) = worker.run_unit(unit)
+    assert "was changed while the batch ran" in outcome.error
+
+
+def test_a_comparison_is_that_of_emcog_compare(run, write_plan, tmp_path):
+    presses = [(who, t) for who, times in {"p1": (3, 20, 60), "p2": (4, 21, 41), "p3": (20, 62)}.items() for t in times]
+    (tmp_path / "people.csv").write_text("participant,time\n" + "".join(f"{who},{t}\n" for who, t in presses))
+    words = "".join(f"{word},{i * 0.7:.1f}\n" for i, word in enumerate(STORY.replace(",", "").split()))
+    path = write_plan({}, "n_events = [5]", more='compute = ["compare"]')
+    (tmp_path / "in" / "a.csv").write_text(f"word,onset\n{words}")
+    options = {"tolerance": 1.5, "tolerance_unit": "s", "reaction_time": 0.4, "consensus": "proportion"}
+    lines = "".join(f"{key} = {value!r}\n" for key, value in options.items())
+    path.write_text(
+        path.read_text().replace("in/*.txt", "in/*.csv")
+        + f"[compare]\nhuman = 'people.csv'\nmetrics = ['f1', 'matched']\nn_null = 20\nseed = 3\n{lines}"
+    )
+    table, _ = run(path)
+    assert table["error"].tolist() == ["", ""]
+    segmented, compared = (tmp_path / "out" / folder for folder in table["folder"])
+    command = ["compare", str(segmented), "--human", str(tmp_path / "people.csv"), "--metrics", "f1,matched",
+               "--n-null", "20", "--seed", "3", "--out", str(tmp_path / "by_hand"), "--quiet"]  # fmt: skip
+    for key, value in options.items():
+        command += [f"--{key.replace('_', '-')}", str(value)]
+    assert main(command) == 0
+    for name in ("comparison.csv", "comparison.parquet", "comparison.md", "comparison.tex"):
+        assert (compared / name).read_bytes() == (tmp_path / "by_hand" / name).read_bytes(), name
+    rows = pd.read_csv(compared / "comparison.csv")
+    assert set(rows["null_model"]) == {"circular_shift", "shuffled_lengths"}  # each measure's own
 
 
 def _stories(monkeypatch):

@@ -1,12 +1,18 @@
+import glob
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from emcog.batch import read_plan
+from emcog.batch import batch_status, read_plan, run_batch, transcripts
+from emcog.batch import plan as plan_module
 from emcog.batch.jobs import units
-from emcog.errors import EmcogError
+from emcog.batch.transcripts import find_transcripts
+from emcog.cli import main
+from emcog.errors import EmcogError, OptionError
 
+COMPARE = "[plan]\ntranscripts = 'in/*'\ncompute = 'compare'\n[compare]\n"
 STORIES = {"a.txt": "One. Two.", "b.txt": "Three."}
 MANY = "".join(f"{key} = {list(range(1, 99))}\n" for key in ("seed", "gamma", "n_events"))
 
@@ -52,6 +58,94 @@ def test_a_name_with_brackets_is_a_name_before_it_is_a_pattern(write_plan, tmp_p
     path = write_plan({"a[1].txt": "One.", "a1.txt": "Two."})
     path.write_text(path.read_text().replace("in/*.txt", "in/a[1].txt"))
     assert [p.name for p in read_plan(path).transcripts] == ["a[1].txt"]
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        ["in/../in/a.txt", "in/*.txt", "./in/b.txt"],
+        ["~/in/*.txt"],
+        ["~/in/a.txt", "~/in/b.txt"],
+        ["../HERE/in/?.txt"],
+        ["**/*.txt"],
+        ["**/**/in/**/*.txt"],
+        ["i*/[ab].txt"],
+    ],
+)
+def test_a_file_counts_once_however_it_is_named(write_plan, tmp_path, monkeypatch, patterns):
+    path = write_plan(STORIES | {".hidden.txt": "Not meant."})
+    (tmp_path / "in" / "round").symlink_to("..")  # which a walk could follow for ever
+    monkeypatch.setenv("HOME", str(tmp_path))
+    named = [pattern.replace("HERE", tmp_path.name) for pattern in patterns]
+    path.write_text(path.read_text().replace('"in/*.txt"', str(named)))
+    assert read_plan(path).transcripts == (tmp_path / "in" / "a.txt", tmp_path / "in" / "b.txt")
+
+
+def test_patterns_match_what_glob_matches(write_plan, tmp_path):
+    write_plan(STORIES | {".hidden.txt": "x", "c.md": "x"})
+    for name in ("deep/er/d.txt", "deep/.not/e.txt", "deep/er/f.md", "[x]/g.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    for pattern in ("*/*.txt", "**/*.txt", "**", "in/**", "in/.*", "deep/**/*.md", "*/er/d.txt", "[[]x]/*", "d*/e?/*",
+                    "**/er/**/d.txt", "deep/**/er/*", "in/[!a].txt", "nothing/*.txt", "in/a.txt/*"):  # fmt: skip
+        wanted = {
+            tmp_path / p for p in glob.glob(pattern, root_dir=tmp_path, recursive=True) if (tmp_path / p).is_file()
+        }
+        if wanted:
+            assert set(find_transcripts(tmp_path, [pattern], tmp_path / "out")) == wanted, pattern
+        else:
+            with pytest.raises(OptionError, match="no file matches"):
+                find_transcripts(tmp_path, [pattern], tmp_path / "out")
+
+
+def test_a_walk_that_takes_too_long_is_given_up(monkeypatch, tmp_path):
+    assert transcripts.PATIENCE_S < 10
+    monkeypatch.setattr(transcripts, "PATIENCE_S", 0.1)
+    started = time.monotonic()
+    with pytest.raises(OptionError, match="begin it with the folder that holds the files"):
+        find_transcripts(tmp_path, ["/**/*.zzz"], tmp_path / "out")
+    assert time.monotonic() - started < 5
+
+
+def test_no_more_files_than_jobs_are_allowed(monkeypatch, write_plan, tmp_path):
+    write_plan({f"{i}.txt": "x" for i in range(4)})
+    monkeypatch.setattr(transcripts, "MAX_FILES", 3)
+    with pytest.raises(OptionError, match="too many files: name 3 at most"):
+        find_transcripts(tmp_path, ["in/*"], tmp_path / "out")
+
+
+def test_a_models_own_code_runs_only_where_the_command_says_so(write_plan):
+    asks, forbids, silent = (
+        write_plan(STORIES, more=more).read_text()
+        for more in ("trust_remote_code = true", "trust_remote_code = false", "")
+    )
+    path = write_plan(STORIES)
+    for content, trusted, wanted in ((asks, True, True), (forbids, True, False), (silent, True, True),
+                                     (forbids, False, False), (silent, False, False)):  # fmt: skip
+        path.write_text(content)
+        assert read_plan(path, trust_remote_code=trusted).trust_remote_code is wanted
+        assert {unit.load["trust_remote_code"] for unit in units(read_plan(path, trusted))} == {wanted}
+    path.write_text(asks)
+    for read in (read_plan, batch_status, run_batch):
+        with pytest.raises(OptionError, match="add --trust-remote-code if you trust it"):
+            read(path)
+    assert main(["batch", str(path), "--status", "--quiet"]) == 2
+    assert main(["batch", str(path), "--status", "--quiet", "--trust-remote-code"]) == 1  # nothing is done yet
+
+
+def test_dtypes_are_those_of_load_lm():
+    from emcog.lm.load import DTYPES
+
+    assert ("auto", *DTYPES) == plan_module.DTYPES
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "cuda:1", "mps"])
+def test_devices_of_other_machines_are_devices(write_plan, device):
+    assert read_plan(write_plan(STORIES, more=f'device = "{device}"')).device == device
+
+
+def test_a_format_may_be_named_by_its_suffix(write_plan):
+    assert read_plan(write_plan(STORIES, more='[reading]\nformat = "md"')).reading == {"format": "markdown"}
 
 
 def test_results_are_not_transcripts(write_plan, tmp_path):
@@ -129,6 +223,22 @@ def test_analyses_alone_need_no_transcript(write_plan):
         ("[plan]\ntranscripts = 'in/*'\ncompute = 'pass_key'\n[pass_key]\nlengths = []", "lengths is an empty list"),
         ("[plan]\ncompute = 'gamma'\n[gamma]\ndata = 'demon'", "did you mean 'demo'"),
         ("[plan]\ncompute = 'gamma'\n[gamma]\nfull = 1", "full must be true or false"),
+        ("[plan]\ntranscripts = '*/../in/*'", "has .. behind a wildcard"),
+        ("[plan]\ntranscripts = 'in/*'\ndevice = 'banana'", "unknown device 'banana'"),
+        ("[plan]\ntranscripts = 'in/*'\ndevice = 'meta'", "unknown device 'meta'"),
+        ("[plan]\ntranscripts = 'in/*'\ndevice = 3", "device must be a name"),
+        ("[plan]\ntranscripts = 'in/*'\ndtype = 'int3'", "unknown dtype 'int3'"),
+        ("[plan]\ntranscripts = 'in/*'\n[reading]\nformat = 'banana'", "unknown format 'banana'"),
+        ("[plan]\ntranscripts = 'in/*'\n[reading]\nencoding = 'utf-9'", "unknown encoding 'utf-9'"),
+        ("[plan]\ntranscripts = 'in/*'\n[reading]\ntime_unit = 'h'", "unknown time_unit 'h'"),
+        (COMPARE + "human = 'nosuch'", "no dataset of that name"),
+        (COMPARE + "human = 'in/nosuch.csv'", "there is no file"),
+        (COMPARE + "human = 'demo'\nmetrics = []", "metrics is an empty list"),
+        (COMPARE + "human = 'demo'\nnull = 'none'", "unknown null 'none'"),
+        (COMPARE + "human = 'demo'\ntolerance = -1", "tolerance must be a number at least 0"),
+        (COMPARE + "human = 'demo'\ntolerance_unit = 'm'", "unknown tolerance_unit 'm'"),
+        (COMPARE + "human = 'demo'\nreaction_time = 'slow'", "reaction_time must be a number"),
+        (COMPARE + "human = 'demo'\nconsensus = 'vote'", "unknown consensus 'vote'"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_line(write_plan, content, said):

@@ -7,6 +7,7 @@ import pytest
 
 from emcog.batch import batch_status, read_plan
 from emcog.batch import worker as worker_module
+from emcog.batch.compute import Made
 from emcog.batch.jobs import model_identity, units
 from emcog.batch.run import Tally
 from emcog.batch.store import Store
@@ -72,10 +73,10 @@ def test_a_rerun_does_only_what_is_missing(run, write_plan, tmp_path, fakes):
 
 
 def test_the_key_is_made_of_all_inputs(write_plan, tmp_path, fakes):
-    def keys(**changes):
+    def keys(trusted=False, **changes):
         return [
             job.key
-            for unit in units(read_plan(write_plan(**{"stories": {"a.txt": "One."}} | changes)))
+            for unit in units(read_plan(write_plan(**{"stories": {"a.txt": "One."}} | changes), trusted))
             for job in unit.jobs
         ]
 
@@ -83,11 +84,71 @@ def test_the_key_is_made_of_all_inputs(write_plan, tmp_path, fakes):
     assert keys() == first
     changed = [
         keys(stories={"a.txt": "Two."}), keys(settings="gamma = 2"), keys(models=["other"]),
-        keys(more='dtype = "bfloat16"'), keys(more='[reading]\nformat = "markdown"'),
+        keys(more='dtype = "bfloat16"'), keys(more='[reading]\nformat = "markdown"'), keys(trusted=True),
     ]  # fmt: skip
-    assert len({*first, *(key for (key,) in changed)}) == 6
+    assert len({*first, *(key for (key,) in changed)}) == 7
     assert keys(settings='method = "S"') == first  # another way to say the same
     assert len(keys(settings='method = ["S"]\nseed = [0, 0]')) == 1
+
+
+def test_other_marks_are_another_comparison(write_plan, tmp_path, monkeypatch):
+    """A file, a file for each story, a folder and a dataset go by what is in them."""
+    from emcog.batch.comparing import identify_compare
+
+    place = tmp_path / "marks"
+    monkeypatch.setattr("emcog.human.datasets.find_dataset", lambda name: place if name == "films" else None)
+
+    def identity(human):
+        return json.dumps(identify_compare({"human": human}, "a"))
+
+    givens = [str(place / "a.csv"), str(place / "{name}.csv"), str(place), "films"]
+    nothing = [identity(human) for human in givens]
+    place.mkdir()
+    seen = []
+    for content in ("word\n1\n", "word\n22\n"):
+        (place / "a.csv").write_text(content)
+        seen.append([identity(human) for human in givens])
+        assert seen[-1] == [identity(human) for human in givens]
+        assert seen[-1][0] == seen[-1][1]
+    for one, other, none in zip(*seen, nothing, strict=True):
+        assert len({one, other, none}) == 3
+    assert str(tmp_path) not in "".join(seen[0])  # the same marks in another place are the same
+
+
+def test_what_changed_transcripts_left_is_cleared_away(run, write_plan, tmp_path):
+    plan = write_plan({"a.txt": "ODD.", "b.txt": "ODD.", "c.txt": "One."})
+    run(plan)
+    store, jobs = Store(tmp_path / "out"), [job for unit in units(read_plan(plan)) for job in unit.jobs]
+    for job in jobs:
+        store.kept(job).mkdir(parents=True)
+    another = tmp_path / "another.toml"  # one that shares the folder, with a story of the same name
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "a.txt").write_text("BUG.")
+    another.write_text(plan.read_text().replace("in/*", "more/*"))
+    run(another)
+    (other,) = (job for unit in units(read_plan(another)) for job in unit.jobs)
+    store.kept(other).mkdir()
+    failures = {p.name for p in (tmp_path / "out" / "failed").iterdir()}
+    assert failures == {f"{job.key}.json" for job in (*jobs[:2], other)}
+    (tmp_path / "in" / "a.txt").write_text("Even.")
+    assert run(plan)["state"].tolist() == ["done", "failed", "done"]
+    assert {p.name for p in (tmp_path / "out" / "failed").iterdir()} == failures - {f"{jobs[0].key}.json"}
+    assert not store.kept(jobs[0]).exists()
+    assert all(store.kept(job).exists() for job in (*jobs[1:], other))
+
+
+def test_a_run_that_was_outrun_has_not_failed(write_plan, tmp_path, fakes, monkeypatch):
+    """The quicker one clears away what the slower one was at."""
+    (unit,) = units(read_plan(write_plan({"a.txt": "One."})))
+
+    def outrun(job, unit, store):
+        store.write(job, Made(lambda folder: None, pd.DataFrame({"x": [1]}), 1))
+        raise FileNotFoundError("what it was at")
+
+    monkeypatch.setattr(worker_module, "_made", outrun)
+    (outcome,) = worker_module.run_unit(unit)
+    assert outcome.error is None
+    assert not (tmp_path / "out" / "failed").exists()
 
 
 def test_a_models_folder_goes_by_its_content(tmp_path):

@@ -88,6 +88,8 @@ NAMES = [
     "demo",
     "none",
     "**",
+    "/**/*.zzz",
+    "*/../" * 22 + "in/*.txt",
     "../..",
     "~",
     "~nobody",
@@ -156,8 +158,11 @@ GOOD = (
 @example(content=b"[plan]\ntranscripts = 'in/" + b"*" * 1_000 + b"'")
 @example(content=b"[plan]\ntranscripts = 'in/" + b"[" * 1_000 + b"'")
 @example(content=b"[plan]\ntranscripts = 'in/*'\nout = '" + b"x/" * 3_000 + b"'")
+@example(content=GOOD.replace(b"in/*.txt", b"*/../" * 22 + b"in/*.txt"))
+@example(content=GOOD.replace(b"in/*.txt", b"/**/*.zzz"))
 @example(content=GOOD + "".join(f"x{i} = [1, 2]\n" for i in range(40)).encode())
-def test_plans(tmp_path_factory, limited, content):
+def test_plans(tmp_path_factory, limited, content, monkeypatch):
+    monkeypatch.setattr("emcog.batch.transcripts.PATIENCE_S", 0.2)  # which only `**` ever needs
     folder = tmp_path_factory.mktemp("plan")
     (folder / "in").mkdir()
     (folder / "in" / "a.txt").write_text("One.")
