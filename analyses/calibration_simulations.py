@@ -19,13 +19,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from emcog.boundaries import fixed, refine
+from emcog.graph import METRICS, block_sums, similarity
+from emcog.graph.scores import score
 from emcog.human import Crowd, crowd_of_marks
-from emcog.stats import NULLS, AgreementSettings, draws, reading_times, recall_curves, regress
+from emcog.stats import NULLS, AgreementSettings, draws, reading_times, recall_curves, regress, two_sided_p
 from emcog.stats.agreement import Partitions, peri_event
-from emcog.stats.cohesion import cohesion
+from emcog.stats.cohesion import GRID_NULLS, cohesion
 from emcog.stats.comparing import against_chance, measures_of
 from emcog.stats.nulls import DEFAULT_NULL
-from emcog.stats.observers import observer_interval
+from emcog.stats.observers import OVER_BOUNDARIES, observer_interval, stretch_interval
 
 KINDS = ("independent", "regular", "clustered")
 N_WORDS, N_OBSERVERS, N_EVENTS = 600, 20, 30
@@ -173,6 +176,71 @@ def effects(seed: int, run: int, n_null: int) -> Iterator[Row]:
                 yield row | {"test": "power"}
 
 
+def together(seed: int, run: int, n_null: int) -> Iterator[Row]:
+    """Slopes beside others: a signal, another that goes along with it (r = .7), and both of the word before.
+
+    Neither has a say, or only the first does, at the word itself: then the others' p must hold. The gain's p is of all
+    four moved together. Observers' presses have their words in common: a log odds that wanders, and one of each word.
+    """
+    for true in (False, True):
+        rng = np.random.default_rng([seed, 13, int(true), run])
+        signal = wandering(rng, N_WORDS, 5)
+        other = 0.7 * signal + np.sqrt(1 - 0.7**2) * wandering(rng, N_WORDS, 5)
+        odds = 0.7 * wandering(rng, N_WORDS, 60) + 0.7 * rng.normal(size=N_WORDS) + 0.5 * true * signal - 3
+        times = 330 + 30 * wandering(rng, N_WORDS, 10) + 30 * rng.normal(size=N_WORDS) + 10 * true * signal
+        table = pd.DataFrame({"story": "a", "signal": signal, "other": other, "people": N_OBSERVERS, "rt_ms": times,
+                              "presses": rng.binomial(N_OBSERVERS, 1 / (1 + np.exp(-odds)))})  # fmt: skip
+        for kind, outcome, observers in (("logistic", "presses", "people"), ("linear", "rt_ms", None)):
+            found = regress(table, outcome, ["signal", "other"], kind=kind, controls=[], lags=1, observers=observers,
+                            n_null=n_null, seed=seed)  # fmt: skip
+            found = found[found.metric.isin(["slope", "delta_log_likelihood"])]
+            found = found.assign(variant=found.method + ", " + found.variant)
+            yield from _beside(found, f"{kind}, {'beside a true one' if true else 'together'}", true)
+
+
+def _beside(found: pd.DataFrame, kind: str, true: bool) -> Iterator[Row]:
+    """The rows of `together`: what is true counts as power."""
+    for row in _tests(found, "regression", kind):
+        there = true and row["variant"] in ("signal, lag 0", "all, cross-validated")
+        yield row | ({"test": "power"} if there and row["test"] == "regression" else {})
+
+
+def mixed(seed: int, run: int, n_null: int) -> Iterator[Row]:
+    """The regression on presses with a random intercept an observer, who differ in how often they press."""
+    rng = np.random.default_rng([seed, 14, run])
+    crowd, signal = make_crowd(rng, boundaries(rng, "clustered")), wandering(rng, N_WORDS, 5)
+    few = 10  # observers: with 20 a variational fit takes a second
+    kept = crowd.marked[:few] & (rng.random((few, N_WORDS)) < rng.uniform(0.4, 1, few)[:, None])
+    table = pd.DataFrame({"story": "a", "observer": np.repeat(np.arange(few), N_WORDS), "y": kept.ravel().astype(int)})
+    table["signal"] = np.tile(signal, few)
+    found = regress(table, "y", ["signal"], kind="mixed", controls=["since_boundary"], observer="observer",
+                    n_null=n_null, seed=seed)  # fmt: skip
+    yield from _tests(found, "regression", "mixed")
+
+
+def stretches(seed: int, run: int, n_null: int) -> Iterator[Row]:
+    """The interval over stretches of a story, of a list without observers: 50 events, as in analyses/people.py.
+
+    The segmentation has half of them, up to two words off, and as many others; each run is another story.
+    """
+    n = 1000
+    for kind in KINDS:
+        rng = np.random.default_rng([seed, 15, KINDS.index(kind), run])
+        latent, other = (boundaries(rng, kind, n, 50) for _ in range(2))
+        known = latent[rng.random(len(latent)) < 0.5]
+        known = known + rng.integers(-2, 3, len(known))
+        starts = np.union1d(known, other[rng.random(len(other)) < 0.5])
+        starts = starts[(starts > 0) & (starts < n)]
+        crowd = crowd_of_marks([], np.arange(n, dtype=float), n, timed=False, release=latent.astype(float))
+        chosen, _ = measures_of(OVER_BOUNDARIES, crowd)
+        own, limits = Partitions.of([starts], n), stretch_interval(starts, crowd, chosen, SETTINGS)
+        for m, v in chosen:
+            low, high = limits.get((m.name, v), (np.nan, np.nan))
+            yield {"test": "coverage", "kind": f"stretches, {kind}", "metric": m.name, "variant": v, "story": 0,
+                   "null_model": "interval", "value": float(m.score_many(own, crowd, SETTINGS, v)[0]),
+                   "low": low, "high": high}  # fmt: skip
+
+
 def _press_counts(crowd: Crowd, signal: np.ndarray, said: str, n_null: int, seed: int) -> Iterator[Row]:
     table = pd.DataFrame({"story": "a", "presses": crowd.marked.sum(0), "people": N_OBSERVERS, "signal": signal})
     table["end"] = (np.arange(N_WORDS) % SENTENCE == 0).astype(float)
@@ -215,6 +283,28 @@ def cohesive(seed: int, run: int, n_null: int) -> Iterator[Row]:
             yield from _tests(found, "cohesion", kind)
 
 
+def fixed_lengths(seed: int, run: int, n_null: int) -> Iterator[Row]:
+    """p of the cohesion of events of fixed length (F), and of such refined in other keys (FM, FC), in keys that wander.
+
+    F's p are not given by `emcog.stats.cohesion`; they are counted to show why. Keys wander fast, as in `cohesive`, or
+    slowly.
+    """
+    n, events = 200, 12
+    for kind, scale in (("fast keys", 15), ("slow keys", 60)):
+        rng = np.random.default_rng([seed, 12, scale, run])
+        keys, others = (np.stack([wandering(rng, n, scale) for _ in range(8)], 1)[None] for _ in range(2))
+        even, graph, elsewhere = fixed(n, events), block_sums(similarity(keys)), similarity(others)
+        made = {"F": even, "FM": refine(elsewhere, even), "FC": refine(elsewhere, even, "conductance")}
+        for name, starts in made.items():
+            for null in (GRID_NULLS[name], DEFAULT_NULL):
+                random = np.pad(draws(starts, n, null, n_null, run), ((0, 0), (1, 0)))
+                for metric in METRICS:
+                    p = two_sided_p(score(graph, starts, metric)[0], np.asarray(score(graph, random, metric).value))
+                    used = null if null == "shuffled_lengths" else f"{null}, not used"
+                    yield {"test": "fixed length", "kind": f"{name}, {kind}", "metric": metric, "variant": "",
+                           "null_model": used, "p": p}  # fmt: skip
+
+
 def recalls(seed: int, run: int, n_null: int) -> Iterator[Row]:
     """p of recall curves where every order was as likely."""
     rng = np.random.default_rng([seed, 8, run])
@@ -240,8 +330,8 @@ def layers(seed: int, run: int, n_null: int) -> Iterator[Row]:
 
 
 def _tests(found: pd.DataFrame, test: str, kind: str) -> Iterator[Row]:
-    """The p of a table of results, and its intervals."""
-    for one in found.to_dict("records"):
+    """The p of a table of results, and its intervals; but once, where the same stands there in another unit."""
+    for one in found[~found["variant"].str.contains("per word")].to_dict("records"):
         about = {"kind": kind, "metric": one["metric"], "variant": one["variant"]}
         if one["p"] == one["p"]:
             yield {"test": test, "null_model": one["null_model"], "p": one["p"]} | about
@@ -254,5 +344,6 @@ PARTS: dict[str, tuple[Callable[[int, int, int], Iterator[Row]], float]] = {
     "agreement": (agreement, 1), "power": (power, 0.25), "coverage": (coverage, 0.5), "peri": (peri, 1),
     "regression": (regression, 1), "gee": (gee, 1), "reading": (reading, 1), "cohesion": (cohesive, 1),
     "recall": (recalls, 1), "layers": (layers, 0.5), "effects": (effects, 0.25),
+    "fixed": (fixed_lengths, 0.5), "together": (together, 0.5), "mixed": (mixed, 0.25), "stretches": (stretches, 1),
 }  # fmt: skip
 """Each part, (seed, run, draws a test) -> rows, and the share of the runs that it makes."""

@@ -4,8 +4,9 @@
 
 Modularity, conductance and the ratio of intra- to inter-event similarity of the key graph, layer by layer and for all
 layers together, as the difference from random segmentations with the same event lengths (Fountas et al. 2025, figure 4A
-and the table on long books). Every method has as many events as people have; in a book, where there are no people, it
-has as many as S with gamma 1. Optimal: the most modular events in the very graph that all are scored on.
+and the table on long books); of F, whose lengths in another order are F again, from as many boundaries anywhere. Every
+method has as many events as people have; in a book, where there are no people, it has as many as S with gamma 1.
+Optimal: the most modular events in the very graph that all are scored on.
 """
 
 import sys
@@ -16,6 +17,7 @@ import numpy as np
 
 from emcog.reproduce import Heard, Setting, Stimulus, records
 from emcog.stats import cohesion
+from emcog.stats.cohesion import GRID_NULLS
 
 METHODS = ("F", "FM", "FC", "S", "SM", "SC", "sentence", "optimal")
 
@@ -28,8 +30,9 @@ def rows(setting: Setting) -> Iterator[dict[str, Any]]:
         left_out = [method for method in METHODS if method not in made]
         if left_out:
             setting.missing.append(f"{story.name}: {', '.join(left_out)} (too long a text for it)")
+        nulls = dict.fromkeys(made, "shuffled_lengths") | GRID_NULLS
         found = cohesion(heard.needed_keys, made, n_null=200 if setting.quick else 1000, seed=setting.seed,
-                         per_head=False, null="shuffled_lengths", **setting.about(story))  # fmt: skip
+                         per_head=False, null=nulls, **setting.about(story))  # fmt: skip
         yield from (row | {"layer": layer_of(row["variant"])} for row in records(found))
 
 

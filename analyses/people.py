@@ -32,6 +32,7 @@ from emcog.reproduce import Heard, hear
 from emcog.stats import AgreementSettings, cohesion, match_recall, reading_times, recall_curves, tidy
 from emcog.stats.agreement import MEASURES, Partitions
 from emcog.stats.agreement.ceiling import ceiling
+from emcog.stats.cohesion import GRID_NULLS
 from emcog.stats.comparing import compare_rows
 from emcog.stats.matching_recall import recall_trial
 from emcog.stats.nulls import against, draws
@@ -87,14 +88,18 @@ def sherlock(quick: bool) -> pd.DataFrame:
 
 
 def cohesive(quick: bool) -> pd.DataFrame:
-    """The scenes' cohesion in the keys, beside the methods' own at the same number of events."""
+    """The scenes' cohesion in the keys, beside the methods' own at the same number of events.
+
+    Chance is the boundaries moved around the text; for F, FM and FC see `emcog.stats.cohesion.GRID_NULLS`.
+    """
     heard, people = sherlock_heard()
     scenes = heard.first_tokens(people.crowd(heard.transcript).starts)
     made = {"people": scenes, "random": shuffled(scenes, heard.n, seed=1)}
     for method in METHODS[:1] if quick else METHODS:
         made[method] = heard.starts(method, people.event_count())
-    return cohesion(heard.needed_keys[heard.upper], made, layers=heard.upper, n_null=20 if quick else 1000,
-                    per_head=not quick, dataset="sherlock", story="sherlock", model="embedded")  # fmt: skip
+    return cohesion(heard.needed_keys[heard.upper], made, layers=heard.upper, null=GRID_NULLS,
+                    n_null=20 if quick else 1000, per_head=not quick, dataset="sherlock", story="sherlock",
+                    model="embedded")  # fmt: skip
 
 
 def recall(quick: bool) -> pd.DataFrame:

@@ -70,7 +70,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     judged = stories_of(pooled[pooled["method"] == "people"])
     about = (
         "Cohesion of events in the graph of un-rotated key similarities: how far it lies from that of segmentations "
-        "with the same event lengths in random order, in standard deviations of those (grey: within 1.96). Conductance "
+        "with the same event lengths in random order (of F, whose lengths in any order are its own: with as many "
+        "boundaries anywhere), in standard deviations of those (grey: within 1.96). Conductance "
         "is turned round, so that more to the right (in the last row: higher) is more cohesive everywhere. In a story "
         f"all methods have as many events as {whose(judged)} segmentation; in a book, where there is none, as many "
         "as S with gamma 1. Optimal: the most modular events in the upper half of the layers. Last row: each layer "

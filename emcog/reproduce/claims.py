@@ -49,7 +49,8 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
               findings.refined_cohere),
         Claim("Events of fixed length hold together less than random ones", "F performs worse than random",
               f"{FOUNTAS}, figure 4 and table 2",
-              "modularity of F below random events, p < .05; above: no; otherwise open", findings.fixed_cohere),
+              "modularity of F below the middle 95% of random segmentations with as many boundaries anywhere; above: "
+              "no; otherwise open. It tells of even lengths, not of places: there is no p", findings.fixed_cohere),
     ),
     "human_distance": (
         Claim("Surprise finds people's boundaries",

@@ -17,6 +17,14 @@ from emcog.stats.rows import tidy
 DENSE = 2048
 """Tokens of a text whose graphs are kept whole; of a longer one pairs less than `BAND` apart."""
 BAND = 512
+GRID_NULLS = {"F": "uniform", "FM": "shuffled_lengths", "FC": "shuffled_lengths"}
+"""Null models of events that begin at 0 on purpose, of fixed lengths or such refined: a shift would change them."""
+EVEN = {
+    "circular_shift": "no z and p, since moved around the text one of them is cut in two and another doubled",
+    "shuffled_lengths": "no z and p, since in another order they are the same events",
+    "uniform": "no p, since random ones have other lengths, whatever the text",
+}
+"""Why events of one length have no p, by null model."""
 
 
 class Keys:
@@ -47,7 +55,7 @@ def cohesion(
     segmentations: Mapping[str, Any],
     *,
     metrics: Sequence[str] = METRICS,
-    null: str = DEFAULT_NULL,
+    null: str | Mapping[str, str] = DEFAULT_NULL,
     n_null: int = 1000,
     seed: int = 0,
     layers: Sequence[int] | None = None,
@@ -61,7 +69,8 @@ def cohesion(
     keys : `Keys` that listened, or an array (layers, kv_heads, n_tokens, head_dim), un-rotated.
     segmentations : by name ("people", "SM", ...), the first token of each event; 0 may be left out.
     metrics : of "modularity", "conductance" and "intra_inter" (see `emcog.graph`).
-    null, n_null, seed : the null model that makes the matched segmentations (a name in `emcog.stats.NULLS`).
+    null, n_null, seed : the null model that makes the matched segmentations (a name in `emcog.stats.NULLS`); or by
+        segmentation, the default for those that are not named: `GRID_NULLS` for events of fixed length, refined or not.
     layers : numbers to call the layers by, where not all were kept.
     per_head : also each head alone.
     about : dataset=, story=, model= for the table.
@@ -75,14 +84,17 @@ def cohesion(
     until the null model would give it. It says how far chance moves the difference in this text, not what other texts
     would give.
     null_mean is the random segmentations' own mean score, z the estimate over their standard deviation. n counts
-    events.
+    events. Events of one length (they differ by a token at most) have no p, nor z and interval but with null="uniform":
+    see docs/measures/chance.md.
 
     Source: Fountas et al. (2025), Table 1 and Figure 4, where the comparison is with random boundaries; the interval:
     Garthwaite (1996).
     """
     for metric in metrics:
         check_choice("metric", metric, METRICS)
-    check_choice("null", null, NULLS)
+    nulls = {name: null if isinstance(null, str) else null.get(name, DEFAULT_NULL) for name in segmentations}
+    for model in nulls.values():
+        check_choice("null", model, NULLS)
     seed = int(check_number("seed", seed, low=0, integer=True))
     given = keys.array() if isinstance(keys, Keys) else to_numpy(keys)
     names = keys.layers if isinstance(keys, Keys) and layers is None else layers
@@ -90,14 +102,18 @@ def cohesion(
         raise DataError(f"keys have shape {given.shape}: give (layers, kv_heads, n_tokens, head_dim)")
     n = given.shape[2]
     starts = {name: _starts(name, value, n) for name, value in segmentations.items()}
-    random = {name: np.pad(draws(value, n, null, n_null, seed), ((0, 0), (1, 0))) for name, value in starts.items()}
+    random = {name: np.pad(draws(value, n, nulls[name], n_null, seed), ((0, 0), (1, 0)))
+              for name, value in starts.items()}  # fmt: skip
+    even = {name: np.ptp(np.diff(np.append(value, n))) <= 1 for name, value in starts.items()}
     rows = []
     for variant, sums in _graphs(given, names, per_head):
         for name, value in starts.items():
             for metric in metrics:
                 row = _row(sums, value, random[name], metric)
+                if even[name]:
+                    row |= _told_apart_by_length(row, nulls[name])
                 rows.append({"analysis": "cohesion", "method": name, "metric": metric, "variant": variant,
-                             "null_model": null, "seed": seed, **about} | row)  # fmt: skip
+                             "null_model": nulls[name], "seed": seed, **about} | row)  # fmt: skip
     return tidy(rows)
 
 
@@ -110,6 +126,12 @@ def _row(sums: BlockSums, starts: np.ndarray, random: np.ndarray, metric: str) -
     unit = {"modularity": "modularity", "conductance": "conductance", "intra_inter": "ratio"}[metric]
     return found | {"unit": f"{unit}, difference", "estimate": observed - found["null_mean"], "ci_low": low,
                     "ci_high": high, "n": len(starts), "note": note or "n: events"}  # fmt: skip
+
+
+def _told_apart_by_length(row: dict[str, Any], null: str) -> dict[str, Any]:
+    """What changes in the row of events of one length, which no null model draws like others."""
+    dropped = ("p",) if null == "uniform" else ("p", "z", "ci_low", "ci_high")
+    return dict.fromkeys(dropped, np.nan) | {"note": f"{row['note']}; events of one length: {EVEN[null]}"}
 
 
 def _limits(differences: np.ndarray) -> tuple[float, float]:

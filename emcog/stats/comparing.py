@@ -9,7 +9,7 @@ from emcog.human import Crowd
 from emcog.stats.agreement import MEASURES, AgreementSettings, Measure, Partitions
 from emcog.stats.agreement.windows import HALF_EVENT
 from emcog.stats.notes import people_note, settings_note
-from emcog.stats.nulls import against, draws, two_sided_p
+from emcog.stats.nulls import against, draws
 from emcog.stats.observers import observer_interval, stretch_interval
 
 BATCH_BYTES = 4_000_000
@@ -84,7 +84,8 @@ def _against(
     for key, parts in values.items():
         out[key] = against(float(parts[0][0]), np.concatenate(parts[1:]))
         if tested[key]:
-            out[key]["p"] = two_sided_p(float(tested[key][0][0]), np.concatenate(tested[key][1:]))
+            test = against(float(tested[key][0][0]), np.concatenate(tested[key][1:]))
+            out[key] |= {"z": test["z"], "p": test["p"]}  # of one thing, both; null_mean and null_sd are the value's
     return out
 
 
@@ -118,7 +119,7 @@ def compare_rows(
     limits = observer_interval(starts, crowd, chosen, settings, seed) if intervals else {}
     if intervals and not limits:
         limits = stretch_interval(starts, crowd, chosen, settings)
-    rows = []
+    told, rows = _told(crowd, settings, chosen, reasons), []
     for measure, variant in chosen:
         key = measure.name, variant
         value = observed[key]
@@ -131,9 +132,9 @@ def compare_rows(
             row |= by_chance[key]
         if measure.higher is None:
             row |= {"null_model": None, "null_mean": None, "null_sd": None, "z": None, "p": None, "n_null": None}
-        rows.append(row)
-    told = _told(crowd, settings, chosen, reasons)
-    return [row | {"variant": _form(str(row["variant"]), settings), "note": told} for row in rows]
+        otherwise = f"; z and p: of {measure.tested_name}" if measure.tested_name else ""
+        rows.append(row | {"variant": _form(variant, settings), "note": told + otherwise})
+    return rows
 
 
 def _told(

@@ -10,6 +10,7 @@ import pandas as pd
 
 from emcog.errors import DataError
 from emcog.files import write_files
+from emcog.stats.agreement import MEASURES
 from emcog.stats.rows import COLUMNS
 
 SHOWN = ("story", "method", "metric", "variant", "estimate", "ci", "ceiling", "null_mean", "z", "p", "p_bh", "n")
@@ -84,6 +85,9 @@ def apa(row: Mapping[str, Any] | pd.Series) -> str:
         name = str(get("null_model")).replace("_", " ")
         beside.append(f"chance by {name}: M = {_number(get('null_mean'))}, SD = {_number(get('null_sd'))}{draws}")
     said += f" ({'; '.join(beside)})" if beside else ""
+    metric = str(get("metric"))
+    otherwise = MEASURES[metric].tested_name if metric in MEASURES and _there(get("p")) else ""
+    said += f"; tested by {otherwise}" if otherwise else ""
     said += f", z = {float(told['z']):.2f}" if _there(get("z")) else ""
     said += f", p {_p(get('p'))}" if _there(get("p")) else ""
     if _there(get("p_bh")) and _p(get("p_bh")) != _p(get("p")):

@@ -49,7 +49,22 @@ def test_a_wandering_series_is_stationary_and_slow(simulations):
     assert lagged == pytest.approx(np.exp(-1), abs=0.08)
 
 
-@pytest.mark.parametrize("part", ["agreement", "peri", "coverage", "recall", "cohesion", "regression", "effects"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        "agreement",
+        "peri",
+        "coverage",
+        "recall",
+        "cohesion",
+        "regression",
+        "effects",
+        "fixed",
+        "together",
+        "mixed",
+        "stretches",
+    ],
+)
 def test_a_part_gives_rates(calibration, simulations, part):
     table = calibration.run(part, seed=0, runs=2, n_null=19)
     assert {"test", "kind", "metric", "variant", "null_model", "rate", "se", "n_runs", "n_null", "seed"} == set(table)
@@ -67,6 +82,9 @@ def test_failing_names_what_fails(calibration):
             ("reading", "reading_times", "slope", "lag 0", "t, stretches", 0.09),
             ("reading", "reading_times", "wald", "lag 0", "Wald", 0.2),
             ("agreement", "regular", "boundary_density", "v", "circular_shift", 0.02),
+            ("regression", "logistic, GEE", "slope", "lag 0", "circular_shift", 0.022),
+            ("cohesion", "regular", "conductance", "", "circular_shift", 0.03),
+            ("cohesion", "regular", "conductance", "", "uniform", 0.01),  # not its default
             ("coverage", "agreement", "f1", "v", "interval", 0.9),
             ("coverage", "agreement", "pk", "v", "interval", 0.95),
             ("coverage", "agreement", "recall", "v", "interval", 0.99),
@@ -80,6 +98,8 @@ def test_failing_names_what_fails(calibration):
     assert "wasserstein" not in ours and "wald" not in ours and ours.count(";") == 2
     assert "wasserstein (units) with clustered (shuffled_lengths, 17.0%" in others and "wald" in others
     assert "boundary_density (v) with regular (circular_shift, 2.0%" in careful
+    assert "slope (lag 0) with logistic, GEE (circular_shift, 2.2%" in careful
+    assert "conductance with regular (circular_shift, 3.0%" in careful and careful.count(";") == 2
     assert why.startswith("- hamming: goes by single boundaries") and "lag_crp" not in why
     assert "f1" in narrow and "recall" in wide and "pk" not in narrow + wide
 

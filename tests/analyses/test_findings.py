@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from emcog.reproduce import load_script, report_table
-from emcog.reproduce.findings import around, boundaries, distance, refined_cohere
+from emcog.reproduce.findings import around, boundaries, distance, fixed_cohere, refined_cohere
 from emcog.reproduce.findings_of_memory import any_budget, beyond_fixed, beyond_window, budget, calibrated, speed
 from emcog.reproduce.recalling import beyond_rows, paired_row
 
@@ -97,6 +97,16 @@ def test_refined_events_hold_together_most_only_above_all_others():
     assert found(SM=3, SC=2, **low | {"FM": 3.1}) is None  # within chance of each other
     assert found(0.03, SM=3, SC=2, **low) is None  # the better of two: p = .06
     assert found(SM=3, S=1, F=0) is None  # some are missing
+
+
+def test_even_events_are_described_beside_random_ones():
+    def found(low, high):
+        row = {"dataset": "demo", "story": "a", "metric": "modularity", "method": "F", "estimate": (low + high) / 2,
+               "ci_low": low, "ci_high": high, "n": 9, "layer": None}  # fmt: skip
+        (one,) = fixed_cohere(report_table([row]))
+        return one.agrees
+
+    assert (found(-3, -1), found(1, 3), found(-1, 1)) == (True, False, None)
 
 
 def story(**row):

@@ -319,7 +319,7 @@ def test_the_summary_tells_what_came_out_and_what_is_missing(tmp_path):
     whose = "demo/late_letter (the author's scene breaks)"
     assert first == f"| {whose} | modularity minus random 0.02, p = 0.002, 12 events | [0.01, 0.03] | yes |"
     assert second.endswith("; F 0.01 | [-0.03, -0.01] | open (without SC, S, FM, FC) |")
-    assert third.endswith("p = 0.400, 12 events | [0, 0.02] | open |")
+    assert third.endswith("modularity minus random 0.01, 12 events | [0, 0.02] | open |")
     assert "| People's events hold together in the model's keys | 1 yes | cohesion |" in page
     assert "section 4.2 and figure 4A" in page and "Model: none; quick settings, seed 0." in page
     assert page.split("## Mind")[1].strip().startswith("- late_letter: the author's")

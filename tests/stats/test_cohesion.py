@@ -67,6 +67,25 @@ def test_the_interval_is_the_test_turned_round():
     assert row.ci_low < row.estimate < row.ci_high
 
 
+def test_events_of_one_length_have_no_p():
+    even, other = np.arange(0, 110, 22), np.array([0, 20, 47, 60, 88])
+    nulls = {"shift": "circular_shift", "order": "shuffled_lengths", "anywhere": "uniform"}
+    made = dict.fromkeys(nulls, even) | {"other": other}
+    found = cohesion(planted(), made, null=nulls, n_null=99, per_head=False)
+    assert dict(zip(found.method, found.null_model, strict=True)) == nulls | {"other": "circular_shift"}
+    alike = found[found.method != "other"]
+    assert (
+        alike.p.isna().all() and alike.p_bh.isna().all() and alike.note.str.contains("events of one length: no").all()
+    )
+    assert found[found.method == "other"][["p", "z", "ci_low"]].notna().all(axis=None)
+    described = alike.method == "anywhere"
+    for column in ("z", "ci_low", "ci_high"):
+        assert alike[column].notna().tolist() == described.tolist()
+    assert alike[["estimate", "null_mean"]].notna().all(axis=None)
+    with pytest.raises(OptionError, match="uniform"):
+        cohesion(planted(), {"a": even}, null={"a": "rotation"})
+
+
 def test_keys_are_collected_chunk_by_chunk_and_layer_by_layer():
     keys, whole = Keys([1]), planted()
     for start in range(0, 110, 40):

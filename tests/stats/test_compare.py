@@ -88,8 +88,12 @@ def test_a_row_is_the_measure_by_hand(table, far, people):
             moved = draws(starts, N, n_null=199)
             tested = two_sided_p(around(starts, crowd.starts), [around(one, crowd.starts) for one in moved])
             assert row.p == pytest.approx(tested)
+            own = [around(one, crowd.starts) for one in moved]
+            assert row.z == pytest.approx((around(starts, crowd.starts) - np.mean(own)) / np.std(own, ddof=1))
+            assert row.null_sd == pytest.approx(np.std(null, ddof=1))  # of the distance itself, as the estimate
+            assert "; z and p: of the distance around a circle" in row.note
         else:
-            assert row.p == pytest.approx(two_sided_p(row.estimate, null))
+            assert row.p == pytest.approx(two_sided_p(row.estimate, null)) and "circle" not in row.note
         assert row.ceiling == pytest.approx(ceiling(measure, crowd, TIGHT).mean)
         assert row.ci_low <= row.estimate <= row.ci_high
 

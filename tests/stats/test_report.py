@@ -22,7 +22,7 @@ def test_apa_says_all_that_a_reader_needs(table):
         "f1 (v) of S_M was 0.41, 95% CI [0.30, 0.50] (people against each other: 0.62; chance by circular shift: "
         "M = 0.20, SD = 0.050, 10,000 draws), z = 4.25, p < .001."
     )
-    assert apa(table.iloc[1]) == "wasserstein of F was 12.00 words, p = .040."
+    assert apa(table.iloc[1]) == "wasserstein of F was 12.00 words; tested by the distance around a circle, p = .040."
     assert apa(tidy([*ROWS, {"metric": "x", "p": 0.9}]).iloc[1]).endswith("p = .040 (corrected: p = .060).")
 
 

@@ -85,7 +85,7 @@ MEASURES: dict[str, Measure] = {
             "wasserstein", "W1 between boundary positions as unit masses (after Fountas et al. 2025); 0 is agreement",
             {"units": wasserstein_units, "s": wasserstein_seconds, "share": wasserstein_share},
             {"units": "units", "s": "s", "share": "share of the story"}, higher=False, beside=("count_ratio",),
-            tested={"units": around, "s": around, "share": around},
+            tested={"units": around, "s": around, "share": around}, tested_name="the distance around a circle",
         ),
         Measure(
             "count_ratio", "the segmentation's number of boundaries over the people's",

@@ -64,7 +64,8 @@ class Measure:
     tolerant : whether the settings' tolerance has a say, so that a row must name it.
     beside : measures without which this one must not be shown.
     null : the null model that it is compared with where none is asked for (a name in `emcog.stats.NULLS`).
-    tested : by variant, what is compared with chance in place of the value, where the value's own p would not hold.
+    tested : by variant, what z and p come from in place of the value, where the value's own would not hold.
+    tested_name : what that is, in words.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Measure:
     beside: tuple[str, ...] = ()
     null: str = DEFAULT_NULL
     tested: Mapping[str, Score] = field(default_factory=dict)
+    tested_name: str = ""
 
     def unit_of(self, crowd: Crowd, variant: str | None = None) -> str:
         """Unit of the value, in words: "words" where the crowd's units are words."""
