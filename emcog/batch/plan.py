@@ -154,7 +154,7 @@ def _trust(wanted: Any, trusted: bool) -> bool:
 
 def _device(name: Any) -> str:
     """A device's name, if there is such a kind; whether a worker has one shows there."""
-    if name in ("auto", "cpu", "cuda"):
+    if name in ("auto", "cpu", "cuda", "spread"):
         return str(name)
     import torch  # seconds of imports, so only where it is needed
 
@@ -163,7 +163,7 @@ def _device(name: Any) -> str:
             return str(name)
     except RuntimeError:
         pass
-    raise OptionError(f"unknown device {first_words(repr(name), 100)}: choose from auto, cpu, cuda, cuda:0, mps, ...")
+    raise OptionError(f"unknown device {first_words(repr(name), 100)}: choose from auto, cpu, cuda, cuda:0, spread, ...")
 
 
 def _reading(table: Mapping[str, Any]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import typer
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="A memory that emcog read made.")]
 Model = Annotated[str | None, typer.Option(help="Where the model is now; default: where it was.", metavar="NAME")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...", metavar="NAME")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, spread (over all GPUs), ...", metavar="NAME")]
 TrustRemoteCode = Annotated[
     bool, typer.Option("--trust-remote-code", help="Let a model run code of its own.", metavar="")
 ]

@@ -77,7 +77,7 @@ def read(
     model: Annotated[
         str | None, _option(MODEL, "Name or folder; default: the memory's, or the embedded one.", metavar="NAME")
     ] = None,
-    device: Annotated[str, _option(MODEL, "auto, cpu, cuda, ...", metavar="NAME")] = "auto",
+    device: Annotated[str, _option(MODEL, "auto, cpu, cuda, spread (over all GPUs), ...", metavar="NAME")] = "auto",
     dtype: Annotated[
         str | None, _option(MODEL, "float32, bfloat16, ..; default: the memory's, or auto.", metavar="NAME")
     ] = None,

@@ -59,7 +59,7 @@ def segment(
     model: Annotated[
         str | None, _option(MODEL, "Name or folder; default: the embedded one. See emcog models.", metavar="NAME")
     ] = None,
-    device: Annotated[str, _option(MODEL, "auto, cpu, cuda, ...", metavar="NAME")] = "auto",
+    device: Annotated[str, _option(MODEL, "auto, cpu, cuda, spread (over all GPUs), ...", metavar="NAME")] = "auto",
     dtype: Annotated[str, _option(MODEL, "auto, float32, bfloat16, ...", metavar="NAME")] = "auto",
     trust_remote_code: Annotated[bool, _flag(MODEL, "Let a model run code of its own.", "--trust-remote-code")] = False,
     from_format: Annotated[

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from emcog.options import check_choice
 
 EMBEDDED = Path(__file__).parent / "embedded"
 HUB_TIMEOUT_S = 4.0
+SPREAD = "spread"
+"""The device that stands for all GPUs together."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -135,7 +138,8 @@ def load_lm(
     ----------
     name : None or "embedded" for the small model that comes with emcog; the name or folder of any Hugging Face causal
         LM; or a transformers model that is already loaded, which is taken as it is (device and dtype are then its own).
-    device : "auto" (a GPU where there is one, else the CPU), "cpu", "cuda", "cuda:1", "mps", ...
+    device : "auto" (a GPU where there is one, else the CPU), "cpu", "cuda", "cuda:1", "mps", ...; "spread" lays the
+        layers of a model that is too large for one GPU over all of them (by accelerate, which must be installed).
     dtype : "auto" (bfloat16 on a GPU, float32 elsewhere), "float32", "bfloat16" or "float16".
     tokenizer : for a model that is already loaded; without one it takes token ids only.
     trust_remote_code : allow a model repository to run code of its own. Off unless you trust it.
@@ -156,20 +160,26 @@ def load_lm(
         return LM(name, tokenizer, type(name).__name__)
     if name == "":
         raise ModelError("the model's name is empty: give a name or folder, or leave it out for the embedded one")
-    where = find_device(device)
+    spread = device == SPREAD
+    if spread and find_spec("accelerate") is None:
+        raise OptionError(f"device={SPREAD!r} needs the package accelerate: pip install accelerate")
+    where = find_device("auto" if spread else device)
     kind = DTYPES[check_choice("dtype", dtype, ["auto", *DTYPES])] if dtype != "auto" else None
     kind = kind or (torch.bfloat16 if where.type == "cuda" else torch.float32)
     label = "embedded" if name is None else str(name)
-    if label == "embedded" and not Path(label).exists():
+    embedded = label == "embedded" and not Path(label).exists()
+    if embedded:
         from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
         with _no_progress_bar():
             model = LlamaForCausalLM.from_pretrained(EMBEDDED, dtype=kind, use_safetensors=True, local_files_only=True)
         tokenizer = PreTrainedTokenizerFast.from_pretrained(EMBEDDED, local_files_only=True)
     else:
-        model, tokenizer = _from_hub(label, kind, trust_remote_code)
+        model, tokenizer = _from_hub(label, kind, trust_remote_code, {"device_map": "auto"} if spread else {})
+        _check_in_place(model)
         check_causal(model, label)
-    model = model.to(where).eval().requires_grad_(False)
+    # What accelerate has laid out lies where it should.
+    model = (model if spread and not embedded else model.to(where)).eval().requires_grad_(False)
     if where.type == "cpu" and kind != torch.float32:
         compute_in_float32(model)
     return LM(model, tokenizer, label)
@@ -189,7 +199,7 @@ def _no_progress_bar() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _from_hub(name: str, dtype: torch.dtype, trust_remote_code: bool) -> tuple[Any, Any]:
+def _from_hub(name: str, dtype: torch.dtype, trust_remote_code: bool, where: dict[str, str]) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     if Path(name).is_dir() and not (Path(name) / "config.json").exists():
@@ -198,7 +208,7 @@ def _from_hub(name: str, dtype: torch.dtype, trust_remote_code: bool) -> tuple[A
     if not Path(name).is_dir() and not _hub_answers():
         shared["local_files_only"] = True  # what is in the cache is there at once; the library would try for minutes
     try:
-        model = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=True, **shared)
+        model = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=True, **where, **shared)
         tokenizer = AutoTokenizer.from_pretrained(name, **shared)
     # What goes wrong here (no network, no such name, another kind of model, a damaged file) has no common class.
     except Exception as error:

@@ -4,13 +4,16 @@ operation that mixes devices is an error. So no code may assume that all layers 
 import copy
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from accelerate import dispatch_model
 
-from emcog.errors import ModelError
+from emcog import segment
+from emcog.errors import ModelError, OptionError
 from emcog.lm import listen, load_lm
 from emcog.memory import EpisodicLM, MemoryConfig
+from emcog.paths import data_folder
 
 
 @pytest.fixture
@@ -67,8 +70,43 @@ def test_a_model_that_accelerate_spreads_over_devices_reads_the_same(make_model,
     spread = dispatch_model(copy.deepcopy(model), places, main_device="cpu", force_hooks=True)
     one, other = (listen(some_ids(120), load_lm(m), n_local=32, chunk=16)["surprisal"] for m in (model, spread))
     assert one.equals(other)
-    memory = EpisodicLM(spread, MemoryConfig(n_init=4, n_local=32, n_mem=24, chunk=16, min_event=2, max_event=12))
-    assert memory.read(some_ids(120))["surprisal"][1:].notna().all()
+    config = MemoryConfig(n_init=4, n_local=32, n_mem=24, chunk=16, min_event=2, max_event=12, segmentation="SM")
+    memories = [EpisodicLM(m, config) for m in (model, spread)]
+    one, other = (memory.read(some_ids(300)) for memory in memories)
+    pd.testing.assert_frame_equal(one, other)
+    assert memories[0].events.equals(memories[1].events) and memories[0].recalls.equals(memories[1].recalls)
+
+
+def test_the_same_events_on_several_devices_also_after_a_break(tmp_path):
+    """Segmented with keys (SM), and listened to in two goes."""
+    embedded_lm = load_lm()
+    text = (data_folder("datasets") / "demo" / "late_letter.txt").read_text(encoding="utf-8")[:3000]
+    layers = [f"model.layers.{i}" for i in range(embedded_lm.model.config.num_hidden_layers)]
+    places = dict.fromkeys(["model.embed_tokens", *layers, "model.norm", "model.rotary_emb", "lm_head"], "cpu")
+    model = dispatch_model(copy.deepcopy(embedded_lm.model), places, main_device="cpu", force_hooks=True)
+    spread = load_lm(model, tokenizer=embedded_lm.tokenizer)
+    wanted = segment(text, lm=embedded_lm, method="SM")
+
+    def stop(done, total):
+        if done > total // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        segment(text, lm=spread, method="SM", progress=stop, checkpoint=tmp_path / "listening")
+    made = segment(text, lm=spread, method="SM", checkpoint=tmp_path / "listening")
+    pd.testing.assert_frame_equal(made.events, wanted.events)
+    pd.testing.assert_frame_equal(made.tokens, wanted.tokens)
+
+
+def test_a_model_is_spread_when_it_is_loaded(make_model, tmp_path, some_ids, monkeypatch):
+    make_model("llama").save_pretrained(tmp_path)
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", lambda *_, **__: None)
+    plain, spread = (load_lm(str(tmp_path), device=device) for device in ("cpu", "spread"))
+    one, other = (listen(some_ids(100), lm, n_local=32, chunk=16)["surprisal"] for lm in (plain, spread))
+    np.testing.assert_allclose(one, other, atol=1e-4)
+    monkeypatch.setattr("emcog.lm.load.find_spec", lambda _: None)
+    with pytest.raises(OptionError, match="pip install accelerate"):
+        load_lm(str(tmp_path), device="spread")
 
 
 def test_a_model_that_is_put_aside_in_part_is_refused(make_model):
