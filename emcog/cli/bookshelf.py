@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from emcog.errors import OptionError, StorageError
+from emcog.excerpts import first_words
 from emcog.files import write_files
 from emcog.lm import load_lm
 from emcog.memory import EpisodicLM, MemoryConfig, read_manifest
+from emcog.records import parse_json
 from emcog.transcript import Transcript
 
 BOOKS = "books.json"
@@ -70,15 +72,15 @@ class Shelf:
         """The shelf of a folder, empty where it has none. StorageError if it is damaged."""
         path = folder / BOOKS
         try:
-            books = json.loads(path.read_bytes())["books"]
-            found = [{key: kind(book[key]) for key, kind in ENTRY.items()} for book in books]
+            found = [_entry(book) for book in parse_json(path.read_bytes())["books"]]
         except FileNotFoundError:
             return cls(folder, [])
         except NotADirectoryError:
             raise StorageError(f"{folder} is a file, and a memory is a folder: choose another name") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = first_words(str(error), 200)
             raise StorageError(
-                f"{path} is damaged or cannot be read ({error}): restore it from a copy, or choose another folder"
+                f"{path} is damaged or cannot be read ({reason}): restore it from a copy, or choose another folder"
             ) from error
         return cls(folder, found)
 
@@ -107,6 +109,15 @@ class Shelf:
         })  # fmt: skip
         write_files(self.folder, {BOOKS: json.dumps({"books": self.books}, indent=1).encode()})
         return 0
+
+
+def _entry(book: Any) -> dict[str, Any]:
+    """A book's entry, checked: an error of the usual kinds if anything in it is not what it should be."""
+    entry = {key: book[key] for key in ENTRY}
+    for key, kind in ENTRY.items():
+        if type(entry[key]) is not kind or (kind is int and entry[key] < 0):
+            raise ValueError(f"{first_words(repr(entry[key]), 40)} is no {key}")
+    return entry
 
 
 def read_book(memory: EpisodicLM, book: Transcript, folder: Path, progress: Progress = None) -> tuple[int, int]:

@@ -28,6 +28,7 @@ from emcog.memory.recalling import RECALL
 from emcog.memory.state import get_state, put_state, restore_local
 from emcog.memory.text import cut_text
 from emcog.memory.tiers import FileTier
+from emcog.records import parse_json
 
 if TYPE_CHECKING:
     from emcog.memory.episodic import EpisodicLM
@@ -132,7 +133,7 @@ def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """A memory's manifest: format, versions, model, config, files, state. StorageError if it is none or damaged."""
     path = Path(folder) / MANIFEST
     try:
-        manifest = json.loads(path.read_bytes())
+        manifest = parse_json(path.read_bytes())
     except FileNotFoundError:
         raise StorageError(
             f"{folder} holds no memory: give a folder that `emcog read --memory` or .save made"

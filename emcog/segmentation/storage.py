@@ -6,6 +6,7 @@ import io
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from emcog.columns import BLOCK
 from emcog.errors import DataError, OptionError, StorageError
 from emcog.excerpts import first_words
 from emcog.files import Content, sha256_file, workplace, write_files
+from emcog.records import parse_json
 from emcog.segmentation.tables import EVENT_COLUMNS, Segmentation, event_columns, event_texts
 
 FORMAT, FORMAT_VERSION = "emcog segmentation", 1
@@ -179,18 +181,17 @@ def _write_parquet(path: Path, kind: str, parts: Iterator[pd.DataFrame]) -> None
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    writer = None
     try:
-        for part in parts:
-            table = pa.Table.from_pandas(part, preserve_index=False)
-            writer = writer or pq.ParquetWriter(path, table.schema)
-            writer.write_table(table, row_group_size=BLOCK)
+        # An open file, since Parquet's library takes no path that is not UTF-8.
+        with open(path, "wb") as file, ExitStack() as stack:
+            writer = None
+            for part in parts:
+                table = pa.Table.from_pandas(part, preserve_index=False)
+                writer = writer or stack.enter_context(pq.ParquetWriter(file, table.schema))
+                writer.write_table(table, row_group_size=BLOCK)
     except (pa.ArrowException, TypeError, ValueError) as error:
         reason = first_words(str(error), 200)
         raise StorageError(f"the table of {kind} cannot be stored as Parquet: {reason}") from error
-    finally:
-        if writer is not None:
-            writer.close()
 
 
 def _from_parquet(content: bytes) -> pd.DataFrame:
@@ -227,7 +228,7 @@ def _read_bytes(path: Path) -> bytes:
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads(_read_bytes(path))
+        manifest = parse_json(_read_bytes(path))
     except ValueError as error:
         raise StorageError(f"{path} is damaged: it is not JSON ({first_words(str(error), 200)})") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:

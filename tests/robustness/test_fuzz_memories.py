@@ -8,13 +8,14 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from emcog.errors import EmcogError
+from emcog.cli.bookshelf import ENTRY, Shelf
+from emcog.errors import EmcogError, StorageError
 from emcog.lm import load_lm
-from emcog.memory import EpisodicLM, MemoryConfig, read_tables
+from emcog.memory import EpisodicLM, MemoryConfig, read_manifest, read_tables
 from emcog.memory.saving import _own_hash
 
 FUZZ = settings(
@@ -102,6 +103,50 @@ def test_spoiled_files(saved, read):
             assert loaded is None
 
     check()
+
+
+@FUZZ
+@given(content=st.one_of(st.binary(max_size=100), st.composite(spoiled)(b'{"format": "emcog memory"}')))
+@example(content=b"[" * 100_000)
+@example(content=b'{"a": ' * 100_000)
+@example(content=b'{"format_version": ' + b"9" * 10_000 + b"}")
+def test_manifests_of_any_bytes(content, tmp_path_factory, limited):
+    folder = tmp_path_factory.mktemp("manifest")
+    (folder / "memory.json").write_bytes(content)
+    with limited("memories"), pytest.raises(StorageError) as caught:
+        read_manifest(folder)
+    assert "\n" not in str(caught.value)
+    str(caught.value).encode()
+
+
+BOOKS = b"""{"books": [{"name": "a", "sha256": "00", "n_characters": 5, "first_token": 0, "first_character": 0},
+{"name": "b", "sha256": "01", "n_characters": 9, "first_token": 4, "first_character": 5}]}"""
+
+
+@FUZZ
+@given(content=st.one_of(st.binary(max_size=100), st.composite(spoiled)(BOOKS)))
+@example(content=BOOKS)
+@example(content=b"[" * 100_000)
+@example(content=BOOKS.replace(b'"first_token": 4', b'"first_token": Infinity'))
+@example(content=BOOKS.replace(b'"first_token": 4', b'"first_token": NaN'))
+@example(content=BOOKS.replace(b'"first_token": 4', b'"first_token": -5'))
+@example(content=BOOKS.replace(b'"first_token": 4', b'"first_token": ' + b"9" * 10_000))
+@example(content=BOOKS.replace(b'"a"', b"[" * 3000 + b"]" * 3000))
+def test_books_of_a_memory(content, tmp_path_factory, limited):
+    folder = tmp_path_factory.mktemp("shelf")
+    (folder / "books.json").write_bytes(content)
+    with limited("books of memories"):
+        try:
+            found = Shelf.open(folder).books
+        except StorageError as error:
+            assert "\n" not in str(error)
+            str(error).encode()
+            assert content != BOOKS
+            return
+    for book in found:
+        assert {key: type(value) for key, value in book.items()} == ENTRY
+        assert min(book["n_characters"], book["first_token"], book["first_character"]) >= 0
+    assert [path.name for path in folder.iterdir()] == ["books.json"]
 
 
 def test_spoiled_files_with_checksums_that_fit(saved, read):

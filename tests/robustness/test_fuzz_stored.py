@@ -11,7 +11,7 @@ from emcog.batch import read_plan
 from emcog.batch.computes import COMPUTES
 from emcog.batch.store import Store
 from emcog.errors import EmcogError
-from emcog.segmentation import Segmentation
+from emcog.segmentation import Segmentation, check_destination
 
 # EMCOG_FUZZ=20000 pytest tests/robustness --hypothesis-profile=default --hypothesis-seed=1   (make campaign)
 FUZZ = settings(
@@ -56,9 +56,13 @@ def test_spoiled_segmentations(saved, tmp_path_factory, limited, suffix, reseale
         pytest.skip("the record vouches for the others, nothing for it")
 
     @FUZZ
-    @given(st.data())
-    def check(data):
-        content = spoiled(data.draw, files[name])
+    @given(content=st.composite(spoiled)(files[name]))
+    @example(content=b"[" * 100_000)
+    @example(
+        content=files[name].replace(b'"provenance": {', b'"provenance": {"x": ' + b"[" * 3000 + b"]" * 3000 + b",")
+    )
+    @example(content=files[name].replace(b'"format_version": 1', b'"format_version": ' + b"9" * 10_000))
+    def check(content):
         folder = tmp_path_factory.mktemp("spoiled")
         for other, same in files.items():
             (folder / other).write_bytes(content if other == name else same)
@@ -70,6 +74,7 @@ def test_spoiled_segmentations(saved, tmp_path_factory, limited, suffix, reseale
             (folder / "bell.json").write_text(json.dumps(record))
         with limited("segmentations"):
             found = one_line_at_most(lambda: Segmentation.load(folder))
+            one_line_at_most(lambda: check_destination(folder, "bell"))
         if not resealed and kind != "json":
             assert (found is None) == (content != files[name])
 
