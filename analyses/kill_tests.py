@@ -17,6 +17,7 @@ is 1 if any moment was not put right; its folder is kept then, and named.
 
 import argparse
 import hashlib
+import io
 import json
 import os
 import random
@@ -26,6 +27,7 @@ import sys
 import tempfile
 import time
 import traceback
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -83,12 +85,26 @@ def _book(folder: Path) -> None:
 CONTENT = random.Random(0).randbytes(3_000_000)
 
 
+def _packed() -> bytes:
+    """CONTENT in pieces, as a zip archive."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for start in range(0, len(CONTENT), 100_000):
+            archive.writestr(zipfile.ZipInfo(f"parts/{start}.bin"), CONTENT[start : start + 100_000])
+    return out.getvalue()
+
+
+SERVED = {"passkey.jsonl": CONTENT, "data.zip": _packed()}
+
+
 def _card(folder: Path) -> None:
     (folder / "cards").mkdir()
-    text = (
-        'name = "infinitebench"\ntitle = "t"\ncitation = "c"\nlicence = "l"\n[[files]]\npath = "passkey.jsonl"\n'
-        f'url = "http://127.0.0.1:{_port[0]}/passkey.jsonl"\nsha256 = "{hashlib.sha256(CONTENT).hexdigest()}"\n'
-    )
+    text = 'name = "infinitebench"\ntitle = "t"\ncitation = "c"\nlicence = "l"\n'
+    for name, content in SERVED.items():
+        text += (
+            f'[[files]]\npath = "{name}"\nurl = "http://127.0.0.1:{_port[0]}/{name}"\n'
+            f'sha256 = "{hashlib.sha256(content).hexdigest()}"\nunpack = {str(name.endswith(".zip")).lower()}\n'
+        )
     (folder / "cards" / "infinitebench.toml").write_text(text, encoding="utf-8")
 
 
@@ -128,21 +144,21 @@ CASES = {
 
 
 class _Slowly(BaseHTTPRequestHandler):
-    """Serves CONTENT over a second or so, and what is still wanted of it."""
+    """Serves each of SERVED over a second or so, and what is still wanted of it."""
 
     def log_message(self, *told: Any) -> None:
         """Say nothing."""
 
     def do_GET(self) -> None:
-        start = 0
+        content, start = SERVED[self.path.removeprefix("/")], 0
         if self.headers.get("Range") and self.headers.get("If-Range") == '"one"':
             start = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
         self.send_response(206 if start else 200)
         self.send_header("ETag", '"one"')
-        self.send_header("Content-Length", str(len(CONTENT) - start))
+        self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
-        for at in range(start, len(CONTENT), 100_000):
-            self.wfile.write(CONTENT[at : at + 100_000])
+        for at in range(start, len(content), 100_000):
+            self.wfile.write(content[at : at + 100_000])
             time.sleep(0.02)
 
 

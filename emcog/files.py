@@ -4,9 +4,10 @@ import hashlib
 import os
 import shutil
 import socket
+import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from emcog.errors import StorageError
@@ -116,16 +117,14 @@ def scratch(folder: str | os.PathLike[str]) -> Iterator[Path]:
     StorageError : the folder cannot be written to.
     """
     folder = Path(folder)
-    made = [p for p in [folder, *folder.parents] if not p.exists()]
-    try:
+    with ExitStack() as stack:
         try:
+            stack.callback(_remove_empty, [p for p in [folder, *folder.parents] if not p.exists()])
             folder.mkdir(parents=True, exist_ok=True)
-            with workplace(folder) as place:
-                yield place
-        finally:
-            _remove_empty(made)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+            place = stack.enter_context(workplace(folder))
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        yield place  # what goes wrong in there is not always the writing
 
 
 @contextmanager
@@ -193,6 +192,15 @@ def _write(path: Path, content: Content) -> None:
     with open(path, "rb+") as handle:
         os.fsync(handle.fileno())
     path.chmod(0o644)
+
+
+def is_device(path: str | os.PathLike[str]) -> bool:
+    """Whether a path names a device, such as /dev/zero, whose bytes may never end; False if nothing is there."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
 
 
 def sha256_file(path: str | os.PathLike[str]) -> str:

@@ -146,13 +146,18 @@ def _prepare(
 
     The transcript is None where it is too long to be held, and need not be held (`whole`).
     """
+    from emcog.excerpts import escaped
     from emcog.segmentation import check_destination, file_stem
     from emcog.transcript import is_long, read_transcript
+    from emcog.transcript.reading import check_options
+    from emcog.transcript.source import short_name
 
     standard_input = source == "-"
     long = not (standard_input or whole) and is_long(source, reading["format"], reading["encoding"])
+    if long:
+        check_options(escaped(source), "text", {k: v for k, v in reading.items() if k not in ("format", "encoding")})
     transcript = None if long else read_transcript(source, **reading)
-    stem = "stdin" if standard_input else file_stem(Path(source).stem if transcript is None else transcript.name)
+    stem = "stdin" if standard_input else file_stem(short_name(source) if transcript is None else transcript.name)
     check_destination(out, stem, source=None if standard_input else source)
     from emcog.segmenting import make_settings  # seconds of imports, so it comes last
 

@@ -1,7 +1,7 @@
 """LongText: a plain text of any length, of which only the part that is looked at is in memory."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from emcog.columns import Columns, blocks
+from emcog.excerpts import escaped
 from emcog.files import sha256_file
 from emcog.transcript.recognise import HEAD, SUFFIXES, recognise
-from emcog.transcript.source import BOMS, MAGIC
+from emcog.transcript.source import BOMS, MAGIC, short_name, unreadable
 from emcog.transcript.transcript import word_of_spans
 from emcog.transcript.words import LEADING, word_frame
 
@@ -106,8 +107,10 @@ def read_long_text(path: str | Path, folder: Path, encoding: str | None = None) 
     """
     path, columns = Path(path), Columns(folder)
     try:
+        checksum = sha256_file(path)
         with _opened(path, encoding) as file:
-            (codes,) = columns.gather({"text": "<u4"}, ((_codes(part),) for part in _without_margins(file)))
+            parts = _without_margins(_parts(file, escaped(path)))
+            (codes,) = columns.gather({"text": "<u4"}, ((_codes(part),) for part in parts))
         if not len(codes):
             raise ValueError("no words in it")
     except (LookupError, ValueError) as error:
@@ -116,9 +119,11 @@ def read_long_text(path: str | Path, folder: Path, encoding: str | None = None) 
 
         read_transcript(path, format="text", encoding=encoding)
         raise RuntimeError(f"{path} was read otherwise the second time") from error
+    except OSError as error:
+        raise unreadable(escaped(path), error) from None
     kinds = {"word_start": np.int64, "word_end": np.int64}
     start, end = columns.gather(kinds, _words(codes))
-    return LongText(CharactersOnDisk(codes), start, end, path.stem, sha256_file(path))
+    return LongText(CharactersOnDisk(codes), start, end, short_name(path), checksum)
 
 
 def _opened(path: Path, encoding: str | None = None) -> io.TextIOWrapper:
@@ -133,10 +138,19 @@ def _opened(path: Path, encoding: str | None = None) -> io.TextIOWrapper:
     return io.TextIOWrapper(file, encoding or found, newline=None)
 
 
-def _without_margins(file: io.TextIOWrapper) -> Iterator[str]:
+def _parts(file: io.TextIOWrapper, label: str) -> Iterator[str]:
+    """The file piece by piece. That it cannot be read is said here: whoever takes the pieces is writing."""
+    try:
+        while part := file.read(_CHARACTERS):
+            yield part
+    except OSError as error:
+        raise unreadable(label, error) from None
+
+
+def _without_margins(parts: Iterable[str]) -> Iterator[str]:
     """The text in parts, without the white space at both ends (as `words.without_margins`); a ValueError at a NUL."""
     begun, held = False, ""
-    while part := file.read(_CHARACTERS):
+    for part in parts:
         if "\0" in part:
             raise ValueError("a NUL character")
         if not begun:

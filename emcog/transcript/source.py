@@ -1,12 +1,14 @@
 """What a reader is given: decoded text, where it came from, the caller's wishes; and how bytes become that text."""
 
 import codecs
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from emcog.errors import OptionError, TranscriptError
 from emcog.excerpts import escaped
+from emcog.files import is_device
 
 BOMS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF8, "utf-8"),
@@ -80,7 +82,7 @@ def read_bytes(path: str | Path) -> tuple[bytes, str, str]:
 
     Raises
     ------
-    TranscriptError: if the file is missing, a folder, unreadable or empty.
+    TranscriptError: if the file is missing, a folder, a device, unreadable or empty.
     """
     if str(path) == "-":
         label, name = "standard input", "stdin"
@@ -89,19 +91,30 @@ def read_bytes(path: str | Path) -> tuple[bytes, str, str]:
     else:
         if str(path) == "":
             raise TranscriptError("the transcript's path is empty: name a file, or give - for standard input")
-        label, name = escaped(path), Path(path).stem
+        label = escaped(path)
         try:
-            data = Path(path).read_bytes()
+            if is_device(path):
+                raise TranscriptError(f"{label}: a device, not a file: name a file, or give - for standard input")
+            data, name = Path(path).read_bytes(), short_name(path)
         except FileNotFoundError:
             raise TranscriptError(f"{label}: no such file: check the path") from None
         except IsADirectoryError:
             raise TranscriptError(f"{label}: a folder, not a file: name one transcript in it") from None
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise TranscriptError(escaped(f"{label}: cannot be read: {reason}")) from None
+            raise unreadable(label, error) from None
     if not data:
         raise TranscriptError(f"{label}: the file is empty: give a transcript with at least one word")
     return data, label, name
+
+
+def unreadable(label: str, error: Exception) -> TranscriptError:
+    """The error that says why a file that is there cannot be read."""
+    return TranscriptError(escaped(f"{label}: cannot be read: {getattr(error, 'strerror', None) or error}"))
+
+
+def short_name(path: str | Path) -> str:
+    """A file's name without its suffix; bytes of it that are no text here are spelt out (\\xe9)."""
+    return os.fsencode(Path(path).stem).decode(sys.getfilesystemencoding(), "backslashreplace")
 
 
 def decode(data: bytes, label: str, encoding: str | None = None) -> str:

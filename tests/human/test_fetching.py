@@ -1,8 +1,10 @@
 """Downloads, against a server on this machine: whole, cut off, changed, of the wrong content, absent."""
 
+import errno
 import hashlib
 import io
 import json
+import os
 import re
 import threading
 import zipfile
@@ -10,9 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from emcog.errors import DataError, OptionError
+from emcog.errors import DataError, OptionError, StorageError
 from emcog.human import load_dataset
-from emcog.human.datasets import cards, dataset_path, fetch_dataset, fetching, find_dataset
+from emcog.human.datasets import cards, dataset_path, downloading, fetch_dataset, fetching, find_dataset, unpacking
 
 
 class Server:
@@ -179,6 +181,208 @@ def test_a_zenodo_record_says_which_files_it_has(card, server, monkeypatch):
     record["files"][0]["checksum"] = "md5:" + "0" * 32
     server.files["/records/7"] = json.dumps(record).encode()
     with pytest.raises(DataError, match="not the file"):
+        fetch_dataset("infinitebench")
+
+
+def packed(**members):
+    """A zip archive; names are given with __ for /."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "/"), content)
+    return out.getvalue()
+
+
+def test_an_archive_that_was_half_unpacked_is_unpacked_again(card, server):
+    members = {"data__a": "one " * 1000, "data__b": "two " * 1000, "c": "three"}
+    server.files["/data.zip"] = packed(**members)
+    card("data.zip", unpack=True)
+    folder = fetch_dataset("infinitebench")
+    (folder / "data" / "a").write_text("one")  # as a process leaves it that unpacks in place and is killed
+    (folder / "c").unlink()
+    untouched = (folder / "data" / "b").stat().st_ino
+    assert fetch_dataset("infinitebench") == folder
+    for name, content in members.items():
+        assert (folder / name.replace("__", "/")).read_text() == content
+    inode = (folder / "data" / "b").stat().st_ino
+    fetch_dataset("infinitebench")  # nothing is missing now, and nothing is unpacked
+    assert (folder / "data" / "b").stat().st_ino == inode != untouched
+    assert sorted(path.name for path in folder.iterdir()) == ["c", "data", "data.zip", "emcog-fetched.json"]
+    assert len(server.asked) == 1
+
+
+def test_a_kill_while_an_archive_is_unpacked_leaves_whole_members_only(card, server, monkeypatch):
+    members = {name: name * 300_000 for name in "abcdef"}
+    server.files["/data.zip"] = packed(**members)
+    card("data.zip", unpack=True)
+    folder = fetching.cache_folder() / "infinitebench"
+    for call in ("copyfileobj", "replace"):
+        left = [3]
+        module = {"copyfileobj": unpacking.shutil, "replace": unpacking.os}[call]
+        real = getattr(module, call)
+
+        def killed(*given, real=real, left=left):
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+            return real(*given)
+
+        monkeypatch.setattr(module, call, killed)
+        with pytest.raises(KeyboardInterrupt):
+            fetch_dataset("infinitebench")
+        monkeypatch.setattr(module, call, real)
+        for path in folder.glob("?"):
+            assert path.read_text() == members[path.name]
+    assert len(list(folder.glob("?"))) == 3
+    assert find_dataset("infinitebench") is None
+    fetch_dataset("infinitebench")
+    assert {path.name: path.read_text() for path in folder.glob("?")} == members
+
+
+@pytest.fixture
+def zenodo(card, server, monkeypatch):
+    """A function that has the dataset's record answered with these bytes, or with a record of these files."""
+    monkeypatch.setattr(fetching, "ZENODO_API", server.url)
+    card("given.txt", more="zenodo = 7\n")
+    server.files["/given.txt"] = b"given"
+
+    def answer(content=None, **files):
+        listed = []
+        for name, data in files.items():
+            server.files[f"/files/{name}"] = data
+            checksum = f"md5:{hashlib.md5(data).hexdigest()}"
+            listed.append({"key": name, "links": {"self": f"{server.url}/files/{name}"}, "checksum": checksum})
+        server.files["/records/7"] = json.dumps({"files": listed}).encode() if content is None else content
+        return listed
+
+    return answer
+
+
+@pytest.mark.parametrize("key", ["../../evil.txt", "/tmp/evil.txt", "a/../../evil.txt", "", ".", "..", "a//b", "a\0b",
+                                 "\ud800", 7, None])  # fmt: skip
+def test_a_record_names_no_file_outside_the_datasets_folder(key, zenodo, server, tmp_path):
+    listed = zenodo(x=b"gotcha")
+    listed[0]["key"] = key
+    zenodo(json.dumps({"files": listed}).encode())
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(DataError) as caught:
+        fetch_dataset("infinitebench")
+    assert "\n" not in str(caught.value)
+    assert not isinstance(key, str) or "is no place in the dataset's folder" in str(caught.value)
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert [path for path, _ in server.asked] == ["/records/7"]  # nothing was asked for before all was looked at
+
+
+OUTSIDE = ["../up.txt", "a/../../../up.txt", "/ABSOLUTE.txt", "..", "a//../b"]
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_archives_do_not_leave_their_folder(name, card, server, tmp_path):
+    name = name.replace("/ABSOLUTE", str(tmp_path / "absolute"))
+    server.files["/data.zip"] = packed(before="x", **{name: "x"})
+    assert zipfile.ZipFile(io.BytesIO(server.files["/data.zip"])).namelist() == ["before", name]  # it does name that
+    card("data.zip", unpack=True)
+    there = {path for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(DataError, match="which is no place in the dataset's folder") as caught:
+        fetch_dataset("infinitebench")
+    assert "\n" not in str(caught.value)
+    new = {path for path in tmp_path.rglob("*") if path.is_file()} - there
+    assert [path.name for path in new] == ["data.zip"]
+
+
+def test_a_link_in_an_archive_is_unpacked_as_a_file(card, server, tmp_path):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        link = zipfile.ZipInfo("link")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, str(tmp_path / "outside"))
+        archive.writestr("link/through.txt", "x")
+    (tmp_path / "outside").mkdir()
+    server.files["/data.zip"] = out.getvalue()
+    card("data.zip", unpack=True)
+    with pytest.raises(StorageError) as caught:  # a file cannot be a folder
+        fetch_dataset("infinitebench")
+    assert "\n" not in str(caught.value)
+    folder = fetching.cache_folder() / "infinitebench"
+    assert (folder / "link").read_text() == str(tmp_path / "outside")
+    assert not any(path.is_symlink() for path in folder.rglob("*")) and not list((tmp_path / "outside").iterdir())
+
+
+ODD = {
+    "a page to log in": b"<html>log in to the hotel's wifi</html>",
+    "no text": b"\xff\xfe",
+    "nothing": b"",
+    "no record": b"[]",
+    "no files": b'{"files": []}',
+    "files that are none": b'{"files": 3}',
+    "a file without a name": b'{"files": [{"id": 1}]}',
+    "a file that is none": b'{"files": [null]}',
+    "no address": b'{"files": [{"key": "a", "links": {"self": "ftp:a"}, "checksum": "md5:00"}]}',
+    "an address that is none": b'{"files": [{"key": "a", "links": {"self": "http://[a/"}, "checksum": "md5:00"}]}',
+    "an address that is no text": b'{"files": [{"key": "a", "links": {"self": 3}, "checksum": "md5:00"}]}',
+    "a checksum of another kind": b'{"files": [{"key": "a", "links": {"self": "http://a/b"}, "checksum": "x:0"}]}',
+    "lists without end": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("content", ODD.values(), ids=ODD)
+def test_what_is_no_record_is_one_line(content, zenodo):
+    zenodo(content)
+    with pytest.raises(DataError, match="what came is no record of files") as caught:
+        fetch_dataset("infinitebench")
+    assert "\n" not in str(caught.value)
+    assert find_dataset("infinitebench") is None
+
+
+def spoiled_archives():
+    good = packed(a="one " * 100, b="two")
+    encrypted = bytearray(good)
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        encrypted[good.index(mark) + flags] |= 1
+    method = bytearray(good)
+    for mark, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        method[good.index(mark) + place] = 99
+    return {
+        "no archive": b"<html>no</html>", "nothing": b"", "cut short": good[:-30], "encrypted": bytes(encrypted),
+        "packed in an unknown way": bytes(method), "damaged": good.replace(b"one one", b"one 0ne", 1),
+        "its beginning is gone": good[50:],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", spoiled_archives())
+def test_what_is_no_archive_is_one_line_and_fetched_again(name, card, server):
+    server.files["/data.zip"] = spoiled_archives()[name]
+    card("data.zip", unpack=True)
+    with pytest.raises(DataError, match=r"data.zip is no zip archive that can be unpacked") as caught:
+        fetch_dataset("infinitebench")
+    assert "\n" not in str(caught.value)
+    assert list((fetching.cache_folder() / "infinitebench").iterdir()) == []
+    server.files["/data.zip"] = packed(a="one")
+    assert (fetch_dataset("infinitebench") / "a").read_text() == "one"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT])
+@pytest.mark.parametrize("where", ["download", "unpack"])
+def test_a_disk_that_cannot_be_written_to_is_no_missing_connection(number, where, card, server, monkeypatch):
+    def full(*_):
+        raise OSError(number, os.strerror(number))
+
+    server.files["/data.zip"] = packed(a="one")
+    card("data.zip", unpack=True)
+    monkeypatch.setattr(*{"download": (downloading, "open"), "unpack": (unpacking.shutil, "copyfileobj")}[where], full,
+                        raising=False)  # fmt: skip
+    with pytest.raises(StorageError, match=f"cannot write to .*infinitebench: {os.strerror(number)}") as caught:
+        fetch_dataset("infinitebench")
+    assert "\n" not in str(caught.value) and "connection" not in str(caught.value)
+    monkeypatch.undo()
+
+
+def test_a_cache_below_a_file_is_no_missing_connection(card, server, tmp_path, monkeypatch):
+    server.files["/passkey.jsonl"] = CONTENT
+    card()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("EMCOG_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(StorageError, match=r"cannot write to .*Not a directory"):
         fetch_dataset("infinitebench")
 
 

@@ -1,14 +1,11 @@
 """What SECURITY.md promises, promise by promise; each attack is first shown to be one."""
 
-import io
 import json
 import os
 import pickle
 import re
 import shutil
 import struct
-import zipfile
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -116,32 +113,6 @@ def test_a_training_checkpoint_with_such_a_header_is_refused(tmp_path, content):
     with pytest.raises(StorageError) as caught:
         trainer.resume(tmp_path)
     one_line(caught)
-
-
-# Archives
-
-
-def test_archives_do_not_leave_their_folder(tmp_path):
-    """pooch unpacks with zipfile, whose names are made harmless; this is what `datasets fetch` calls."""
-    import pooch
-
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for name in ("../up.txt", "a/../../../up2.txt", str(tmp_path / "absolute.txt"), "in/side.txt"):
-            archive.writestr(name, "x")
-        link = zipfile.ZipInfo("link")
-        link.external_attr = 0o120777 << 16
-        archive.writestr(link, str(tmp_path))
-        archive.writestr("link/through.txt", "x")
-    folder = tmp_path / "deep" / "folder"
-    folder.mkdir(parents=True)
-    (folder / "data.zip").write_bytes(packed.getvalue())
-    with suppress(OSError):  # a link is unpacked as a file, and a file cannot be a folder
-        pooch.Unzip(extract_dir=".")(str(folder / "data.zip"), "download", None)
-    outside = [p for p in tmp_path.rglob("*") if p.is_file() and not p.is_relative_to(folder)]
-    assert outside == []
-    assert (folder / "in" / "side.txt").exists()
-    assert not any(p.is_symlink() for p in folder.rglob("*"))
 
 
 # XML

@@ -1,30 +1,28 @@
 """Getting a dataset's files: from the folder that EMCOG_DATA names, from the cache, or from the net.
 
-Downloads go through pooch, which checks them and moves them into place only when they are whole; an interrupted one
-goes on where it stopped.
+What was fetched is checked, and noted when all of it is there; an interrupted download goes on where it stopped.
 """
 
 import json
 import os
+import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from emcog.errors import DataError
-from emcog.files import sha256_file, workplace, write_files
+from emcog.excerpts import escaped
+from emcog.files import sha256_file, write_files
 from emcog.human.datasets.cards import UNKNOWN, DataFile, DatasetCard, read_card
+from emcog.human.datasets.downloading import Progress, download, errors_of, get
+from emcog.human.datasets.unpacking import inside, unpack
 from emcog.paths import data_folder
+from emcog.records import parse_json
 
 FETCHED = "emcog-fetched.json"
 """In a folder of the cache: which files are there, with their SHA-256."""
 ZENODO_API = "https://zenodo.org/api"
 Say = Callable[[str], None]
-Progress = Callable[[str, int, int | None], None]
-"""Told a file's name, how many bytes have come, and of how many (None: unknown)."""
-_TIMEOUT_S = 30
-_PIECE = 1 << 20  # bytes
 
 
 def cache_folder() -> Path:
@@ -91,7 +89,8 @@ def fetch_dataset(name: str, say: Say | None = None, progress: Progress | None =
     Raises
     ------
     OptionError : no dataset of that name.
-    DataError : nothing of it can be downloaded; no connection; a file that is not what it should be.
+    DataError : nothing of it can be downloaded; no connection; a file that is not what it should be, or not where.
+    StorageError : the cache cannot be written to.
     """
     found, card = find_dataset(name), read_card(name)
     if found is not None and not found.is_relative_to(cache_folder()):
@@ -102,6 +101,8 @@ def fetch_dataset(name: str, say: Say | None = None, progress: Progress | None =
     noted = _noted(folder)
     listed = [(file, f"sha256:{file.sha256}") for file in card.files if file.url]
     listed += _zenodo_files(card)
+    for file, _ in listed:
+        inside(folder, file.path, file.url)  # all are looked at before one is fetched
     for file, expected in listed:
         known = f"sha256:{noted[file.path]}" if expected.endswith(UNKNOWN) and file.path in noted else expected
         noted[file.path] = _fetch(file, known, folder, say, progress)
@@ -113,8 +114,8 @@ def fetch_dataset(name: str, say: Say | None = None, progress: Progress | None =
 
 def _noted(folder: Path) -> dict[str, str]:
     try:
-        found = json.loads((folder / FETCHED).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
+        found = parse_json((folder / FETCHED).read_bytes())
+    except (OSError, ValueError):
         return {}
     return {str(path): str(digest) for path, digest in found.items()} if isinstance(found, dict) else {}
 
@@ -124,112 +125,34 @@ def _zenodo_files(card: DatasetCard) -> list[tuple[DataFile, str]]:
     if not card.zenodo:
         return []
     url = f"{ZENODO_API}/records/{card.zenodo}"
-    record = _get(url).json()
-    files = record.get("files") if isinstance(record, dict) else None
-    if not isinstance(files, list) or not files:
-        raise DataError(f"{url}: it lists no files; look at https://doi.org/{card.doi}")
-    one = DataFile("", role="file of the record")
-    return [
-        (
-            replace(one, path=file["key"], url=file["links"]["self"], unpack=file["key"].endswith(".zip")),
-            file["checksum"],
-        )
-        for file in files
-    ]
+    content = get(url, cache_folder() / card.name)
+    try:
+        files = [_zenodo_file(file) for file in parse_json(content)["files"]]
+        if not files:
+            raise ValueError("no files")
+        return files
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{url}: what came is no record of files (is it a network that one must log in to?): try again, or look at "
+            f"https://doi.org/{card.doi}"
+        ) from error
+
+
+def _zenodo_file(file: Any) -> tuple[DataFile, str]:
+    """A file and its checksum; an error of the usual kinds if anything of them is missing or odd."""
+    key, url, checksum = file["key"], file["links"]["self"], file["checksum"]
+    if not re.fullmatch(r"https?://[^\s/\[\]]+/\S*", url) or not re.fullmatch(r"(md5|sha256):[0-9a-f]+", checksum):
+        raise ValueError(f"an odd address or checksum: {url}, {checksum}")
+    return DataFile(key, role="file of the record", url=url, unpack=key.endswith(".zip")), checksum
 
 
 def _fetch(file: DataFile, expected: str, folder: Path, say: Say | None, progress: Progress | None) -> str:
     """Fetch one file, unless it is there and right. Returns its SHA-256."""
-    import pooch
-
     path = folder / file.path
-    known = None if expected.endswith(UNKNOWN) else expected
     if say is not None and not path.is_file():
-        say(f"fetching {file.url}")
-    try:
-        pooch.get_logger().setLevel("ERROR")
-        if not path.is_file() or not pooch.hashes.hash_matches(path, known):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Apart, so that nothing of pooch's own stays where a process was killed.
-            with workplace(path.parent) as place:
-                whole = pooch.retrieve(file.url, known, path.name, place, downloader=_Resuming(path, progress))
-                os.replace(whole, path)
+        say(escaped(f"fetching {file.url}"))
+    download(file.url, None if expected.endswith(UNKNOWN) else expected, path, progress)
+    with errors_of(file.url, path.parent):
         if file.unpack:
-            pooch.retrieve(file.url, known, path.name, path.parent, processor=pooch.Unzip(extract_dir="."))
-    except ValueError as error:
-        if "hash" not in str(error):
-            raise
-        raise DataError(
-            f"{file.url}: what came is not the file that the card describes (checksum differs): fetch it again; if it "
-            f"stays, the source has changed"
-        ) from None
-    except OSError as error:
-        raise _unreachable(file.url, error, folder) from None
-    return sha256_file(path)
-
-
-def _get(url: str, **options: Any) -> Any:
-    """GET, with an honest error where there is no connection."""
-    import requests
-
-    try:
-        answer = requests.get(url, timeout=_TIMEOUT_S, **options)
-        answer.raise_for_status()
-    except requests.RequestException as error:
-        raise _unreachable(url, error, cache_folder()) from None
-    return answer
-
-
-def _unreachable(url: str, error: Exception, folder: Path) -> DataError:
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    host = urlsplit(url).hostname
-    what = f"{url}: the server answers {status}" if status else f"cannot reach {host} (no connection?) for {url}"
-    if isinstance(error, _IncompleteError):
-        what = f"{url}: {error}"
-    return DataError(
-        f"{what}: try again (what has come is kept), or get the files elsewhere and put their folder into the one that "
-        f"EMCOG_DATA names; nothing was changed in {folder}"
-    )
-
-
-class _IncompleteError(OSError):
-    """The connection ended before the file did."""
-
-
-class _Resuming:
-    """A downloader for pooch that keeps what has come in a .part file and asks for the rest.
-
-    The server is asked with If-Range, so that a file that has changed since is fetched from its beginning.
-    """
-
-    def __init__(self, path: Path, progress: Progress | None = None) -> None:
-        self.progress = progress
-        self.part = path.with_name(f".{path.name}.part")
-        self.note = path.with_name(f".{path.name}.part.etag")
-
-    def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
-        have = self.part.stat().st_size if self.part.is_file() and self.note.is_file() else 0
-        headers = {"Accept-Encoding": "identity"}  # a compressed stream could not be continued
-        if have:
-            headers |= {"Range": f"bytes={have}-", "If-Range": self.note.read_text()}
-        import requests
-
-        with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as answer:
-            answer.raise_for_status()
-            go_on = have > 0 and answer.status_code == requests.codes.partial_content
-            # A weak ETag may name files that differ in a byte: only a strong one lets a download be continued.
-            tag = answer.headers.get("ETag", "")
-            tag = tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified", "")
-            self.note.write_text(tag) if tag else self.note.unlink(missing_ok=True)
-            rest = answer.headers.get("Content-Length")
-            whole = None if rest is None else int(rest) + (have if go_on else 0)
-            with open(self.part, "ab" if go_on else "wb") as out:
-                for piece in answer.iter_content(_PIECE):
-                    out.write(piece)
-                    if self.progress is not None:
-                        self.progress(self.part.name[1:].removesuffix(".part"), out.tell(), whole)
-        size = self.part.stat().st_size
-        if whole is not None and size != whole:
-            raise _IncompleteError(f"the connection ended after {size} of {whole} bytes")
-        os.replace(self.part, output_file)
-        self.note.unlink(missing_ok=True)
+            unpack(path)
+        return sha256_file(path)

@@ -9,7 +9,7 @@ from typing import Any
 from emcog.errors import DataError
 from emcog.files import sha256_file, write_files, write_folder
 from emcog.lm.training.batches import Curriculum
-from emcog.lm.training.corpus import sample_text
+from emcog.lm.training.corpus import check_words, sample_text
 from emcog.lm.training.loop import Trainer, build_model
 from emcog.lm.training.memory import keep_freed_memory
 from emcog.lm.training.settings import TrainSettings
@@ -62,6 +62,7 @@ def train_lm(
     from emcog.lm.load import find_device
 
     settings, hooks = settings or TrainSettings(), hooks or Hooks()
+    check_words(texts)
     where = find_device(device)
     if where.type == "cpu":
         keep_freed_memory()

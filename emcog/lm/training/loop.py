@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from emcog.errors import DataError, StorageError
+from emcog.excerpts import first_words
 from emcog.files import write_files
 from emcog.lm.precision import has_native_bfloat16
 from emcog.lm.training.batches import Curriculum
@@ -20,6 +21,7 @@ from emcog.lm.training.forward import weighted_loss
 from emcog.lm.training.layouts import dense_layout, fused_layout
 from emcog.lm.training.muon import Muon
 from emcog.lm.training.settings import TrainSettings
+from emcog.records import parse_json
 
 
 def build_model(settings: TrainSettings) -> Any:
@@ -48,6 +50,10 @@ def build_model(settings: TrainSettings) -> Any:
         torch.nn.init.zeros_(layer.self_attn.o_proj.weight)
         torch.nn.init.zeros_(layer.mlp.down_proj.weight)
     return model
+
+
+KEPT = (("momentum",), ("step", "exp_avg", "exp_avg_sq"))
+"""What Muon and AdamW know of each parameter."""
 
 
 class Trainer:
@@ -153,26 +159,46 @@ class Trainer:
             return False
         try:
             with safe_open(path, "pt", device=str(self.device)) as file:
-                place = json.loads(file.metadata()["place"])
+                place = parse_json((file.metadata() or {})["place"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, KeyError, ValueError) as error:
-            raise StorageError(f"the checkpoint {path} is damaged ({error}): delete it to start again") from error
-        same = replace(TrainSettings(**place["settings"]), tokens=self.settings.tokens)
+            step, kept = place["step"], TrainSettings(**place["settings"])
+            if type(step) is not int or step < 0:
+                raise ValueError(f"its step is {first_words(repr(step), 40)}")
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            raise _damaged(path, error) from error
+        same = replace(kept, tokens=self.settings.tokens)
         if same != self.settings:
             changed = [k for k, v in asdict(same).items() if v != getattr(self.settings, k)]
             raise StorageError(f"{path} was made with other settings ({', '.join(changed)}): use another folder")
+        try:
+            self._put(tensors, step)
+        except (KeyError, ValueError) as error:
+            raise _damaged(path, error) from error
+        return True
+
+    def _put(self, tensors: dict[str, torch.Tensor], step: int) -> None:
+        """Take over weights and optimiser state as `save` names them; a KeyError or ValueError if they do not fit."""
+
+        def fitting(name: str, shape: torch.Size) -> torch.Tensor:
+            """The tensor of that name."""
+            if tensors[name].shape != shape:
+                raise ValueError(f"{name} is {list(tensors[name].shape)}, not {list(shape)}")
+            return tensors[name]
+
+        weights = {name: fitting(f"model.{name}", p.shape) for name, p in self.model.named_parameters()}
+        states: list[dict[int, dict[str, torch.Tensor]]] = []
+        for k, (optimiser, kept) in enumerate(zip(self.optimisers, KEPT, strict=True)):
+            shapes = [p.shape for group in optimiser.param_groups for p in group["params"]]
+            states.append({
+                i: {key: fitting(f"optimiser.{k}.{i}.{key}", torch.Size() if key == "step" else shape) for key in kept}
+                for i, shape in enumerate(shapes if step else [])
+            })  # fmt: skip
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
-                parameter.copy_(tensors[f"model.{name}"])
-        for k, optimiser in enumerate(self.optimisers):
-            state: dict[int, dict[str, torch.Tensor]] = {}
-            for name, value in tensors.items():
-                if name.startswith(f"optimiser.{k}."):
-                    index, key = name.split(".")[2:]
-                    state.setdefault(int(index), {})[key] = value
+                parameter.copy_(weights[name])
+        for optimiser, state in zip(self.optimisers, states, strict=True):
             optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-        self.step = place["step"]
-        return True
+        self.step = step
 
     def run(
         self, folder: Path, on_step: Callable[[int, float, float], None] = lambda step, loss, rate: None,
@@ -203,6 +229,11 @@ class Trainer:
                 curve.flush()
                 self.save(folder)
                 saved = began = time.monotonic()
+
+
+def _damaged(path: Path, error: Exception) -> StorageError:
+    reason = first_words(f"{type(error).__name__}: {error}", 200)
+    return StorageError(f"the checkpoint {path} is damaged ({reason}): delete it to start again")
 
 
 class _Curve:

@@ -68,7 +68,8 @@ def open_tokens(
             _tokenise(path, tokenizer, folder, name)
         ids = np.load(folder / f"{name}.ids.npy", mmap_mode="r")
         starts = np.load(folder / f"{name}.starts.npy")
-        firsts = [np.arange(a, b - length + 1, length) for a, b in zip(starts, [*starts[1:], len(ids)], strict=True)]
+        ends = np.append(starts, len(ids))[1:]  # none, where a text has no document
+        firsts = [np.arange(a, b - length + 1, length) for a, b in zip(starts, ends, strict=True)]
         first = np.concatenate([np.empty(0, np.int64), *firsts])
         arrays.append(ids)
         documents.append(starts)
