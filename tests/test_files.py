@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from emcog.errors import StorageError
-from emcog.files import sha256_file, write_files
+from emcog.files import is_device, scratch, sha256_file, write_files
 
 
 def contents(folder):
@@ -90,3 +90,34 @@ def test_sha256(tmp_path):
     data = os.urandom(300_000)
     (tmp_path / "x").write_bytes(data)
     assert sha256_file(tmp_path / "x") == hashlib.sha256(data).hexdigest()
+
+
+def test_a_scratch_place_goes_and_its_folder_stays_if_it_was_used(tmp_path):
+    with scratch(tmp_path / "a" / "b") as place:
+        (place / "x").write_text("1")
+        assert place.parent == tmp_path / "a" / "b"
+    assert contents(tmp_path) == {}
+    with scratch(tmp_path / "a" / "b") as place:
+        write_files(tmp_path / "a", {"x": b"1"})
+    assert contents(tmp_path / "a") == {"x": b"1"}
+
+
+def test_a_scratch_place_that_cannot_be_made_is_a_storage_error(tmp_path):
+    (tmp_path / "taken").write_text("mine")
+    with pytest.raises(StorageError, match=r"cannot write to .*taken"), scratch(tmp_path / "taken" / "x"):
+        pytest.fail("there is no such place")
+    assert contents(tmp_path) == {"taken": b"mine"}
+
+
+def test_what_goes_wrong_in_a_scratch_place_is_said_as_it_is(tmp_path):
+    with pytest.raises(OSError, match="could not be read") as caught, scratch(tmp_path / "new"):
+        raise OSError(5, "could not be read")
+    assert type(caught.value) is OSError
+    assert contents(tmp_path) == {}
+
+
+def test_devices(tmp_path):
+    (tmp_path / "x").write_text("1")
+    assert is_device(os.devnull)
+    for path in (tmp_path, tmp_path / "x", tmp_path / "none", "a\0b"):
+        assert not is_device(path)

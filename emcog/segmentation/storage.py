@@ -68,7 +68,8 @@ def write_tables(
         """The record, with the hashes of the files that lie beside it by now."""
         hashes = {kind: sha256_file(path.with_name(stem + suffix)) for kind, suffix in SUFFIXES.items()}
         manifest = json.dumps(record | {"sha256": hashes}, indent=2, ensure_ascii=False)
-        path.write_bytes((manifest + "\n").encode())
+        # Half surrogate pairs, as in names that are no text, become what JSON writes for them (\\udce9).
+        path.write_bytes((manifest + "\n").encode(errors="backslashreplace"))
 
     return write_files(folder, contents | {stem + MANIFEST: write_manifest})
 

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 
 import pytest
@@ -80,6 +81,32 @@ def test_what_is_wrong_is_said_in_one_line_and_nothing_is_written(shell, name, c
     assert re.fullmatch(r"emcog: error: [^\n]+\n", done.stderr.decode())
     assert said in done.stderr.decode()
     assert sorted(shell.folder.rglob("*")) == before
+
+
+def test_names_that_are_no_utf8(shell):
+    story, out = shell.folder / os.fsdecode(b"caf\xe9.txt"), shell.folder / os.fsdecode(b"d\xe9")
+    try:
+        story.write_bytes(b"He slept. Years on, a ship came.")
+    except OSError:
+        pytest.skip("this file system has UTF-8 names only")
+    done = shell("emcog segment caf*.txt --n-events 2 --out $'d\\xe9'")
+    assert done.returncode == 0, done.stderr.decode()
+    names = [f"caf_xe9.{suffix}" for suffix in ("events.tsv", "json", "tokens.parquet", "words.parquet")]
+    assert sorted(path.name for path in out.iterdir()) == names
+    segmentation = Segmentation.load(out)
+    assert segmentation.name == "caf\\xe9" and len(segmentation.events) == 2
+    done = shell("emcog report d* --out page.html --quiet")
+    assert done.returncode == 0, done.stderr.decode()
+    assert "caf\\xe9" in (shell.folder / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_device_is_refused_and_a_pipe_is_read(shell):
+    done = shell("timeout 100 emcog segment /dev/zero")
+    said = "emcog: error: /dev/zero: a device, not a file: name a file, or give - for standard input\n"
+    assert (done.returncode, done.stderr.decode()) == (2, said)
+    done = shell("emcog segment <(echo 'He slept. Years on, a ship came.') --n-events 2 --out out --json")
+    assert done.returncode == 0, done.stderr.decode()
+    assert len(json.loads(done.stdout)["events"]) == 2
 
 
 def test_ctrl_c_is_one_line_and_nothing_is_written(environment, tmp_path):

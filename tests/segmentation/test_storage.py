@@ -275,3 +275,16 @@ def test_every_name_becomes_a_file_name(name):
 def test_a_story_name_with_folders_in_it_stays_in_its_folder(make_segmentation, tmp_path):
     paths = make_segmentation(name="../../etc/passwd").save(tmp_path / "out")
     assert {path.parent for path in paths} == {tmp_path / "out"}
+
+
+def test_names_that_are_no_text_come_back(make_segmentation, tmp_path):
+    name = b"caf\xe9".decode("utf-8", "surrogateescape")
+    folder = tmp_path / name
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system has UTF-8 names only")
+    segmentation = make_segmentation(name=name)
+    written = segmentation.save(folder)
+    assert [path.name for path in written][-1] == "caf_.json"
+    assert Segmentation.load(folder).name == name

@@ -133,6 +133,21 @@ def test_what_is_wrong_is_said_as_ever(content, tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "out").exists()
 
 
+OPTIONS = [["--tier", "words"], ["--word-column", "w"], ["--onset-column", "t"], ["--offset-column", "t"],
+           ["--speaker-column", "s"], ["--time-unit", "ms"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: options[0])
+def test_options_that_texts_do_not_have_are_refused_alike(options, book, tmp_path, monkeypatch, capsys):
+    given = ["segment", str(book), *options, "--out", str(tmp_path / "out")]
+    assert main(given) == 2
+    said = capsys.readouterr().err
+    monkeypatch.setattr(long_text, "LONG", 1000)
+    assert main(given) == 2
+    assert capsys.readouterr().err == said and said.count("\n") == 1 and options[0] in said
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_parts_of_a_table_are_its_rows(tiny, book, tmp_path, small):
     segment_long(book, tiny, tmp_path, "book", method="S")
     import pyarrow.parquet as pq

@@ -1,5 +1,9 @@
 """A plain text that stays on disk: the text and words that `read_transcript` finds, and its errors."""
 
+import errno
+import io
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from emcog import columns
-from emcog.errors import EmcogError
+from emcog.errors import EmcogError, TranscriptError
+from emcog.files import scratch
 from emcog.transcript import is_long, long, read_long_text, read_transcript
 
 TEXTS = st.text(st.sampled_from("ab é😀漢.\n\r \t\u2028\u00a0\ufeff\x0b\x1c\x85\u3000\0"), max_size=60)
@@ -87,3 +92,33 @@ def test_which_files_are_read_so(tmp_path, monkeypatch, content, format, name, l
     assert is_long(tmp_path / name, format) == long_one
     assert not is_long(tmp_path / "none.txt") and not is_long(tmp_path)
     assert not is_long(tmp_path / name, encoding="no such encoding")
+
+
+@pytest.mark.parametrize("when", ["opened", "read"])
+def test_a_text_that_cannot_be_read_is_no_folder_that_cannot_be_written_to(tmp_path, monkeypatch, when):
+    path = tmp_path / "story.txt"
+    path.write_text("one two")
+
+    class Failing(io.StringIO):
+        def read(self, *_):
+            raise OSError(errno.EIO, "Input/output error")
+
+    def opened(*_):
+        return Failing() if when == "read" else Failing().read()
+
+    monkeypatch.setattr(long, "_opened", opened)
+    with (
+        pytest.raises(TranscriptError, match=r"story.txt: cannot be read: Input/output error"),
+        scratch(tmp_path / "out") as place,
+    ):
+        read_long_text(path, place)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_name_that_is_no_text_is_spelt_out_alike(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.txt")
+    try:
+        path.write_text("one two")
+    except OSError:
+        pytest.skip("this file system has UTF-8 names only")
+    assert read_long_text(path, tmp_path).name == read_transcript(path).name == "caf\\xe9"

@@ -3,7 +3,9 @@
 import codecs
 import hashlib
 import io
+import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -196,3 +198,32 @@ def test_wrong_options_list_the_right_ones(read):
         read("a", encoding="utf-99")
     with pytest.raises(OptionError, match=r"tier .* is for textgrid"):
         read("a", tier="words")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="this system has no /dev/zero")
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
+def test_a_device_is_refused_before_anything_is_read(device, tmp_path, limited):
+    (tmp_path / "link.txt").symlink_to(device)
+    for path in (device, tmp_path / "link.txt"):
+        with limited("devices"), pytest.raises(TranscriptError, match="a device, not a file: name a file, or give -"):
+            read_transcript(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_pipe_is_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(b"Once upon",))
+    writer.start()
+    assert read_transcript(tmp_path / "pipe").text == "Once upon"
+    writer.join()
+
+
+def test_a_name_that_is_no_text_is_spelt_out(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.txt")
+    try:
+        path.write_text("Once upon")
+    except OSError:
+        pytest.skip("this file system has UTF-8 names only")
+    assert read_transcript(path).name == "caf\\xe9"
+    (tmp_path / "café.txt").write_text("Once upon")
+    assert read_transcript(tmp_path / "café.txt").name == "café"

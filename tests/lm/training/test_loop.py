@@ -1,5 +1,6 @@
 """The optimiser, the schedule, and going on after a kill."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from emcog.errors import StorageError
 from emcog.lm import load_lm
@@ -120,6 +123,59 @@ def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_refused(settings, st
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(StorageError, match="damaged"):
         make_trainer(settings, store, tokenizer).resume(tmp_path)
+
+
+def tampered(tensors, place, what):
+    """The tensors and the place of a checkpoint with something wrong in them."""
+    first, second = sorted(tensors)[0], next(name for name in tensors if name.endswith("exp_avg"))
+    return {
+        "nothing": (tensors, place),
+        "no place": (tensors, None),
+        "a place that is no JSON": (tensors, "{"),
+        "a place in lists without end": (tensors, "[" * 100_000),
+        "a place that is no object": (tensors, [1]),
+        "no step": (tensors, {"settings": place["settings"]}),
+        "a step that is no number": (tensors, place | {"step": "x"}),
+        "a step before the first": (tensors, place | {"step": -1}),
+        "no settings": (tensors, {"step": 1}),
+        "settings that are none": (tensors, place | {"settings": 3}),
+        "a setting that there is not": (tensors, place | {"settings": place["settings"] | {"x": 1}}),
+        "a weight is missing": ({k: v for k, v in tensors.items() if not k.startswith("model.")}, place),
+        "a weight of another shape": (tensors | {"model.model.norm.weight": torch.zeros(3)}, place),
+        "a state is missing": ({k: v for k, v in tensors.items() if k != second}, place),
+        "a state of another shape": (tensors | {second: torch.zeros(1)}, place),
+        "other tensors": ({"x": tensors[first]}, place),
+    }[what]
+
+
+WRONG = ["nothing", "no place", "a place that is no JSON", "a place in lists without end", "a place that is no object",
+         "no step", "a step that is no number", "a step before the first", "no settings", "settings that are none",
+         "a setting that there is not", "a weight is missing",
+         "a weight of another shape", "a state is missing", "a state of another shape", "other tensors"]  # fmt: skip
+
+
+def test_a_checkpoint_of_wrong_contents_is_one_line(settings, store, tokenizer, tmp_path):
+    trainer = make_trainer(settings, store, tokenizer)
+    trainer.train_step()
+    trainer.save(tmp_path)
+    path = tmp_path / "checkpoint.safetensors"
+    with safe_open(path, "pt") as file:
+        good = json.loads(file.metadata()["place"])
+        kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    other = make_trainer(settings, store, tokenizer)
+    before = [p.clone() for p in other.model.parameters()]
+    for what in WRONG:
+        tensors, place = tampered(kept, good, what)
+        text = place if isinstance(place, str) else json.dumps(place)
+        save_file(tensors, path, metadata=None if place is None else {"place": text})
+        if what == "nothing":
+            assert trainer.resume(tmp_path)
+            continue
+        with pytest.raises(StorageError, match=r"checkpoint .* is damaged .*: delete it to start again") as caught:
+            other.resume(tmp_path)
+        assert "\n" not in str(caught.value), what
+        assert all(torch.equal(a, b) for a, b in zip(before, other.model.parameters(), strict=True)), what
+        assert other.step == 0
 
 
 def test_a_trained_model_can_be_loaded_and_measured(settings, corpus, tmp_path):

@@ -47,6 +47,13 @@ def test_segments_never_cross_a_documents_edge(corpus, tokenizer, store):
     assert len(store.segments) == sum(n // store.length for n in tokens)
 
 
+def test_an_empty_text_among_others_is_none(corpus, tokenizer, store, tmp_path):
+    (tmp_path / "empty.txt").write_text("")
+    found = open_tokens([corpus[0], tmp_path / "empty.txt", corpus[1]], tokenizer, tmp_path, 128)
+    assert [len(ids) for ids in found.ids] == [len(store.ids[0]), 0, len(store.ids[1])]
+    assert set(found.segments[:, 0]) == {0, 2} and len(found.segments) == len(store.segments)
+
+
 def test_token_files_are_made_once(corpus, tokenizer, tmp_path):
     lines: list[str] = []
     first = open_tokens(corpus, tokenizer, tmp_path, 128, lines.append)
