@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import socket
 import stat
@@ -100,6 +101,20 @@ def cannot_write(folder: Path, error: OSError) -> StorageError:
     """The error that says why a folder cannot be written to."""
     reason = error.strerror or str(error)
     return StorageError(f"cannot write to {folder}: {reason}; choose another folder or free some space")
+
+
+@contextmanager
+def told_by_rust() -> Iterator[None]:
+    """Within this context what a library written in Rust (safetensors, tokenizers) tells of the disk is an OSError."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        found = re.search(r"\(os error (\d+)\)", str(error))
+        if found is None:
+            raise
+        raise OSError(int(found[1]), os.strerror(int(found[1]))) from error
 
 
 def _remove_empty(folders: list[Path]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emcog.errors import DataError
-from emcog.files import sha256_file, write_files, write_folder
+from emcog.files import sha256_file, told_by_rust, write_folder
 from emcog.lm.training.batches import Curriculum
 from emcog.lm.training.corpus import check_words, sample_text
 from emcog.lm.training.loop import Trainer, build_model
@@ -92,10 +92,6 @@ def export(trainer: Trainer, tokenizer: Any, store: TokenStore, folder: Path, st
 
     import torch
 
-    temporary = folder.with_name(folder.name + ".part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    deepcopy(trainer.model).to("cpu", torch.bfloat16).save_pretrained(temporary)
-    tokenizer.save_pretrained(temporary)
     settings = trainer.settings
     record = {
         "tokens_seen": trainer.step * settings.batch_tokens,
@@ -108,11 +104,18 @@ def export(trainer: Trainer, tokenizer: Any, store: TokenStore, folder: Path, st
         "commit": commit(),
         "started_from": None if started_from is None else _record_of(started_from),
     }
-    for file in temporary.iterdir():
-        file.chmod(0o644)
-    write_files(temporary, {"training.json": json.dumps(record, indent=1).encode()})
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
+
+    def fill(place: Path) -> None:
+        """Write the model's files."""
+        with told_by_rust():
+            deepcopy(trainer.model).to("cpu", torch.bfloat16).save_pretrained(place)
+            tokenizer.save_pretrained(place)
+        (place / "training.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+        for file in place.iterdir():
+            file.chmod(0o644)
+        shutil.rmtree(folder, ignore_errors=True)  # of a shorter course, which this one went on from
+
+    write_folder(folder, fill)
     return folder
 
 
@@ -140,7 +143,13 @@ def _tokenizer(texts: Sequence[Path], out: Path, given: Path | None, settings: T
             hooks.line("learning a vocabulary")
             sample = sample_text(texts, VOCABULARY_CHARACTERS // len(texts))
             tokenizer = train_tokenizer(sample, settings.vocab_size)
-        write_folder(folder, tokenizer.save_pretrained)
+
+        def fill(place: Path) -> None:
+            """Write the vocabulary."""
+            with told_by_rust():
+                tokenizer.save_pretrained(place)
+
+        write_folder(folder, fill)
     return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
 
 

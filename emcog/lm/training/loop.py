@@ -13,7 +13,7 @@ import torch
 
 from emcog.errors import DataError, StorageError
 from emcog.excerpts import first_words
-from emcog.files import write_files
+from emcog.files import cannot_write, told_by_rust, write_files
 from emcog.lm.precision import has_native_bfloat16
 from emcog.lm.training.batches import Curriculum
 from emcog.lm.training.feeding import Batch, feed, rows_of_step, to_batch
@@ -139,13 +139,13 @@ class Trainer:
             for index, state in optimiser.state_dict()["state"].items():
                 tensors |= {f"optimiser.{k}.{index}.{key}": value.contiguous() for key, value in state.items()}
         place = {"step": self.step, "settings": asdict(self.settings)}
-        write_files(
-            folder,
-            {
-                # One file holds all, so a kill between two replacements cannot mix two checkpoints.
-                "checkpoint.safetensors": lambda p: save_file(tensors, p, metadata={"place": json.dumps(place)}),
-            },
-        )
+
+        def write(path: Path) -> None:
+            """One file holds all, so a kill between two replacements cannot mix two checkpoints."""
+            with told_by_rust():
+                save_file(tensors, path, metadata={"place": json.dumps(place)})
+
+        write_files(folder, {"checkpoint.safetensors": write})
 
     def resume(self, folder: Path) -> bool:
         """Go on from the checkpoint in `folder`; False where there is none.
@@ -205,7 +205,6 @@ class Trainer:
         save_every_s: float = 300.0,
     ) -> None:  # fmt: skip
         """Train to the end, saving a checkpoint now and then, and a curve of step, tokens, loss and tokens/s."""
-        folder.mkdir(parents=True, exist_ok=True)
         curve = _Curve(folder / "curve.tsv", self.step, self.settings.batch_tokens)
         # Asking a GPU for each loss would have it wait for the next step.
         together = 20 if self.on_gpu else 1
@@ -242,8 +241,9 @@ class _Curve:
     def __init__(self, path: Path, step: int, batch_tokens: int):
         self.path, self.batch_tokens = path, batch_tokens
         lines = path.read_text().splitlines()[1:] if path.exists() else []
-        kept = [line for line in lines if int(line.split("\t")[0]) <= step]
-        path.write_text("\n".join(["step\ttokens\tloss_nats\ttokens_per_s", *kept]) + "\n")
+        kept = [line for line in lines if line.count("\t") == 3 and int(line.split("\t")[0]) <= step]
+        text = "\n".join(["step\ttokens\tloss_nats\ttokens_per_s", *kept]) + "\n"
+        write_files(path.parent, {path.name: text.encode()})
         self.pending: list[str] = []
 
     def add(self, step: int, loss: float, speed: float) -> None:
@@ -252,6 +252,9 @@ class _Curve:
             self.flush()
 
     def flush(self) -> None:
-        with open(self.path, "a") as file:
-            file.writelines(self.pending)
+        try:
+            with open(self.path, "a") as file:
+                file.writelines(self.pending)
+        except OSError as error:
+            raise cannot_write(self.path.parent, error) from error
         self.pending = []
