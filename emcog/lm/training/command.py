@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from emcog.errors import DataError
+from emcog.errors import DataError, StorageError
+from emcog.excerpts import escaped
 from emcog.files import sha256_file, told_by_rust, write_folder
 from emcog.lm.training.batches import Curriculum
 from emcog.lm.training.corpus import check_words, sample_text
@@ -62,6 +63,7 @@ def train_lm(
     from emcog.lm.load import find_device
 
     settings, hooks = settings or TrainSettings(), hooks or Hooks()
+    _check_names(out, start_from, tokenizer_from)
     check_words(texts)
     where = find_device(device)
     if where.type == "cpu":
@@ -79,6 +81,17 @@ def train_lm(
         _take_weights(model, start_from)
     trainer.run(out, lambda step, loss, speed: hooks.step(step, settings.steps, loss, speed), save_every_s)
     return export(trainer, tokenizer, store, out / "model", start_from)
+
+
+def _check_names(*folders: Path | None) -> None:
+    for folder in filter(None, folders):
+        try:
+            str(folder).encode()
+        except UnicodeEncodeError:
+            raise StorageError(
+                f"{escaped(folder)}: the name is no UTF-8, and the files of models cannot be in such a folder: choose "
+                "another one, or rename it"
+            ) from None
 
 
 def export(trainer: Trainer, tokenizer: Any, store: TokenStore, folder: Path, started_from: Path | None = None) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from emcog.errors import DataError
+from emcog.errors import DataError, StorageError
 from emcog.lm.training import command
 
 
@@ -51,3 +51,11 @@ def test_a_device_is_no_training_text(settings, tmp_path, limited):
     with limited("devices"), pytest.raises(DataError, match="/dev/zero: a device, not a file"):
         command.train_lm([Path("/dev/zero")], tmp_path / "out", settings, device="cpu")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_whose_name_is_no_text_is_refused(settings, tmp_path, corpus):
+    out = tmp_path / os.fsdecode(b"d\xe9")
+    with pytest.raises(StorageError, match="the name is no UTF-8") as caught:
+        command.train_lm(corpus, out, settings, device="cpu")
+    str(caught.value).encode()
+    assert list(tmp_path.iterdir()) == []
