@@ -30,6 +30,7 @@ from emcog.reproduce import (
 )
 from emcog.reproduce.claims import CLAIMS
 from emcog.reproduce.findings import threshold
+from emcog.reproduce.findings_of_memory import contiguity
 from emcog.reproduce.heard import heard_as
 from emcog.reproduce.inputs import input_checksums
 from emcog.reproduce.recalling import FULL, grid_rows, rate_rows
@@ -265,31 +266,79 @@ def test_every_task_of_the_grid_can_be_made():
 
 def test_neighbours_of_the_contiguity_buffer_do_not_count_as_order(monkeypatch):
     """What the buffer adds comes after what similarity found, the next event before the last: a step of -2 each."""
-    rows = []
-    for step in range(6):
-        found = [(10 + step, "similarity"), (3, "similarity")]
-        added = [(11 + step, "contiguity"), (9 + step, "contiguity"), (4, "contiguity"), (2, "contiguity")]
-        rows += [{"step": step, "layer": 0, "event": event, "rank": rank, "score": 1.0, "by": by}
-                 for rank, (event, by) in enumerate([*found, *added])]  # fmt: skip
+    script = load_script("analyses", "recall_curves")
 
     class Memory:
-        recalls = pd.DataFrame(rows)
+        events = pd.DataFrame({"end_token": np.arange(1, 41)})
 
         def __init__(self, lm, config):
-            self.share = config.contiguity
+            self.policy, self.share = config.policy, config.contiguity
 
-        def read(self, ids):
-            pass
+        def read(self, ids, progress):
+            for step in range(1, 8):
+                progress(27 + step, 100)  # 20 events of a token, and the step's, lie behind a window of eight
 
-    script = load_script("analyses", "recall_curves")
+        @property
+        def recalls(self):
+            rows = []
+            for step in range(1, 7):
+                found = [(10 + step, self.policy), (3, self.policy)]
+                added = [(11 + step, "contiguity"), (9 + step, "contiguity"), (4, "contiguity"), (19, "contiguity")]
+                rows += [{"step": step, "layer": 0, "event": event, "rank": rank, "score": 1.0, "by": by}
+                         for rank, (event, by) in enumerate(found + (added if self.share else []))]  # fmt: skip
+            return pd.DataFrame(rows)
+
     monkeypatch.setattr(script, "EpisodicLM", Memory)
+    monkeypatch.setattr(script, "N_LOCAL", 8)
+    monkeypatch.setattr(script, "CHUNK", 8)
+    monkeypatch.setattr(script, "N_INIT", 0)
     story = emcog.Transcript.from_text(TEXT, "late_letter")
-    tables = list(script._memory(_small(story), Setting(quick=True), 10))
-    assert [table["method"].iloc[0] for table in tables] == list(script.CONTIGUITY)
-    for table in tables:
+    tables = {table["method"].iloc[0]: table for table in script._memory(_small(story), Setting(quick=True), 10)}
+    assert list(tables) == ["memory, similarity only", "memory, similarity and contiguity",
+                            "contiguity buffer, beside similarity",
+                            "contiguity buffer, beside random events"]  # fmt: skip
+    for name, table in tables.items():
         crp = table[table["metric"] == "lag_crp"].set_index("variant")["estimate"]
-        assert crp["lag -2"] != crp["lag -2"] or crp["lag -2"] == 0
-        assert table["n"].max() == 6
+        if name.startswith("memory"):
+            assert crp["lag -2"] != crp["lag -2"] or crp["lag -2"] == 0
+            assert table["n"].max() == 6 and (table["p"].notna() | (table["metric"] == "serial_position")).any()
+        else:  # of three neighbours with a cue in each step two are the next event; 19 stayed in the buffer
+            assert crp[["lag -2", "lag -1", "lag +1", "lag +2"]].tolist() == pytest.approx([0, 1 / 3, 2 / 3, 0])
+            assert table["n"].max() == 18 and table["p"].isna().all() and table["null_mean"].isna().all()
+
+
+def test_the_events_that_could_be_recalled_are_those_that_memory_chose_from(monkeypatch):
+    from emcog.memory.recalling import LayerMemory
+
+    script, seen = load_script("analyses", "recall_curves"), {}
+    for name, value in {"N_LOCAL": 64, "N_MEM": 64, "CHUNK": 32}.items():
+        monkeypatch.setattr(script, name, value)
+    plain = LayerMemory.recall
+
+    def recall(self, scene, query):
+        seen[scene.step] = len(scene.starts)
+        return plain(self, scene, query)
+
+    monkeypatch.setattr(LayerMemory, "recall", recall)
+    lm = emcog.load_lm()
+    recalls, available = script.read_story(lm, lm.encode(TEXT * 4)[0], "similarity", 0.3)
+    assert max(seen.values()) > 3
+    assert {step: available[step] for step in seen} == seen
+    assert recalls["event"].min() >= 0
+    assert (recalls["event"] < recalls["step"].map(available)).all()
+    trials = script.neighbour_trials(recalls, available)
+    steps = trials.sort_values("order").groupby("trial")["item"].agg(lambda pair: pair.iloc[1] - pair.iloc[0])
+    assert set(steps) == {1, -1}
+
+
+def test_what_is_so_by_construction_is_said_to_be():
+    rows = [{"dataset": "demo", "story": "a", "metric": "temporal_clustering", "variant": "percentile rank", "p": p,
+             "method": m, "estimate": 0.9, "ci_low": 0.8, "ci_high": 1.0, "null_mean": 0.5}
+            for m, p in (("memory, similarity only", 0.01), ("contiguity buffer, beside events", None))]  # fmt: skip
+    tested, built = contiguity(report_table(rows))
+    assert (tested.agrees, tested.why) == (True, "")
+    assert (built.agrees, built.why) == (None, "by construction")
+    assert "chance" not in built.said
 
 
 def test_the_speeds_cross_where_they_do():
