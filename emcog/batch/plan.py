@@ -163,7 +163,9 @@ def _device(name: Any) -> str:
             return str(name)
     except RuntimeError:
         pass
-    raise OptionError(f"unknown device {first_words(repr(name), 100)}: choose from auto, cpu, cuda, cuda:0, spread, ...")
+    raise OptionError(
+        f"unknown device {first_words(repr(name), 100)}: choose from auto, cpu, cuda, cuda:0, spread, ..."
+    )
 
 
 def _reading(table: Mapping[str, Any]) -> dict[str, str]:
