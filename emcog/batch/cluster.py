@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from emcog.errors import OptionError
@@ -74,7 +74,8 @@ def _local(workers: int | None, n_units: int, gpu: bool) -> Iterator[Any]:
         try:
             yield cluster
         finally:
-            cluster.close(timeout=10)
+            with suppress(TimeoutError):  # on a machine so busy, workers end when this process does
+                cluster.close(timeout=10)
 
 
 def default_workers(gpu: bool) -> int:

@@ -1,6 +1,8 @@
 """The harnesses of `make campaign` count what the tests tell, and would see what fails."""
 
 import importlib.util
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -43,6 +45,24 @@ def test_every_reader_is_guided_from_a_good_example(tmp_path, monkeypatch):
     assert set(found) == (wanted | {"plan"}) - {"annotations kumar", "annotations array"}
     for name, read in found.items():
         assert read(script.EXAMPLES[name.split()[-1]]) is not None, name
+
+
+def test_throughput_in_small(tmp_path):
+    """The whole harness on four stories: with one worker, with two, and with one of two killed. The model is a stand-in
+    that takes half a second a story, so that the killed worker is at work and three starts of workers take little."""
+    environment = os.environ | {
+        "DASK_DISTRIBUTED__WORKER__PRELOAD": f"[{str(ANALYSES.parent / 'tests' / 'batch' / 'fake_worker.py')!r}]",
+        "FAKE_SECONDS": "0.5", "PYTHONPATH": str(ANALYSES.parent),
+    }  # fmt: skip
+    command = [sys.executable, ANALYSES / "batch_throughput.py", "--stories", "4", "--copies", "1", "--out", tmp_path]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert ended.returncode in (0, 1), ended.stderr  # 1: so short a run is mostly the start of the workers
+    assert "Jobs lost: 0." in ended.stdout
+    table = pd.read_csv(tmp_path / "report.csv")
+    assert table["run"].tolist() == ["one", "two", "one of two killed"]  # without a kill there is no report
+    assert table["workers"].tolist() == [1, 2, 2]
+    assert table["stories"].tolist() == table["done"].tolist() == [4, 4, 4]
+    assert table["tokens"].nunique() == 1
 
 
 def test_the_ratio_of_throughputs_and_jobs_that_were_lost():

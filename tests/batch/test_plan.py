@@ -166,6 +166,13 @@ def test_a_compute_brings_what_it_needs(write_plan, tmp_path):
     assert plan.options["compare"]["metrics"] == ["f1"]
 
 
+@pytest.mark.parametrize("human", ["demo", "demo/late_letter", "demo/{name}"])
+def test_a_dataset_or_an_item_of_it_is_no_file(write_plan, human):
+    path = write_plan(STORIES)
+    path.write_text(COMPARE + f"human = '{human}'")
+    assert read_plan(path).options["compare"]["human"] == human
+
+
 def test_each_kind_of_compute_has_settings_of_its_own(write_plan):
     path = write_plan(STORIES, "gamma = [1, 2]", more='compute = ["pass_key", "segment", "gamma"]')
     path.write_text(path.read_text() + '[memory]\nsegmentation = ["SM", "F"]\nn_mem = [64, 128, 256]\n')
@@ -238,6 +245,11 @@ def test_analyses_alone_need_no_transcript(write_plan):
         (COMPARE + "human = 'demo'\ntolerance = -1", "tolerance must be a number at least 0"),
         (COMPARE + "human = 'demo'\ntolerance_unit = 'm'", "unknown tolerance_unit 'm'"),
         (COMPARE + "human = 'demo'\nreaction_time = 'slow'", "reaction_time must be a number"),
+        (COMPARE + "human = 'demo'\nsignals = ['suprisal']", "did you mean 'surprisal'"),
+        (COMPARE + "human = 'demo'\ngrade = 3", "grade must be a name"),
+        (COMPARE + "human = 'demo'\nevent = 'press'", "event is for a file of marks"),
+        (COMPARE + "human = 'in/a.txt'\nformat = 'banana'", "unknown format 'banana'"),
+        (COMPARE + "human = 'in/a.txt'\nsampling_hz = 0", "sampling_hz must be a number above 0"),
         (COMPARE + "human = 'demo'\nconsensus = 'vote'", "unknown consensus 'vote'"),
     ],
 )  # fmt: skip

@@ -264,6 +264,22 @@ def test_two_runs_at_once_agree_about_every_file(run, write_plan, tmp_path):
     assert tree(tmp_path / "out") == both
 
 
+def test_workers_that_are_slow_to_end_spoil_no_batch(monkeypatch):
+    """As on a machine that does much else: the work is done by then."""
+    from emcog.batch.cluster import _local
+
+    class Slow:
+        def __init__(self, **options):
+            pass
+
+        def close(self, timeout):
+            raise TimeoutError(f"timed out after {timeout} s.")
+
+    monkeypatch.setattr("distributed.LocalCluster", Slow)
+    with _local(1, 1, gpu=False) as cluster:
+        assert isinstance(cluster, Slow)
+
+
 def test_gpus_are_taken_in_turns():
     assert [worker_module.own_device("cuda", i, lambda: 2) for i in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
     assert worker_module.own_device("cuda", 1, lambda: 1) == "cuda"
