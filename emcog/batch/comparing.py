@@ -44,7 +44,9 @@ def _people(human: str, reading: Mapping[str, Any], story: str) -> tuple[Any, st
 
     human = human.replace("{name}", story)
     if Path(human).is_absolute():
-        told = {key: v.replace("{name}", story) if isinstance(v, str) else v for key, v in reading.items()}
+        told: dict[str, Any] = {
+            key: v.replace("{name}", story) if isinstance(v, str) else v for key, v in reading.items()
+        }
         return read_annotations(Path(human), **told), Path(human).name
     dataset, _, item = human.partition("/")
     return load_dataset(dataset).annotations_of(story, item), dataset
@@ -59,7 +61,7 @@ def check_compare(given: Mapping[str, Any], base: Path) -> dict[str, Any]:
     for key in given:
         check_choice("key of [compare]", key, (*KEYS, *READING_KEYS))
     plain = AgreementSettings()
-    options = {
+    options: dict[str, Any] = {
         "human": _human(given.get("human"), base),
         "metrics": _names("metric", given["metrics"], MEASURES) if "metrics" in given else None,
         "null": check_choice("null", given["null"], NULLS) if "null" in given else None,
@@ -106,7 +108,7 @@ def _reading(given: Mapping[str, Any]) -> dict[str, Any]:
     from emcog.human import ANNOTATION_FORMATS
 
     choices = {"format": tuple(ANNOTATION_FORMATS), "time_unit": ("s", "ms"), "observers_in": ("columns", "rows")}
-    reading = {}
+    reading: dict[str, Any] = {}
     for key, value in given.items():
         if key in ("duration", "sampling_hz"):
             reading["duration_s" if key == "duration" else key] = check_number(key, value, above=0)

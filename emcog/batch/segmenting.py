@@ -12,24 +12,31 @@ def run_segment(work: Work) -> Made:
 
     if work.path is not None and is_long(work.path, work.reading.get("format"), work.reading.get("encoding")):
         return _long(work, work.path)
-    from emcog.segmentation import file_stem
     from emcog.segmenting import segment
 
     transcript = work.transcript()
     segmentation = segment(transcript, work.lm(), checkpoint=work.kept, **work.settings)
-    stem = file_stem(transcript.name)
-    return Made(lambda folder: segmentation.save(folder, stem), segmentation.events, len(segmentation.tokens))
+    return Made(
+        lambda folder: segmentation.save(folder, _stem(transcript.name)), segmentation.events, len(segmentation.tokens)
+    )
+
+
+def _stem(name: str) -> str:
+    """How the files of a story are called; `job.json` beside them is the job's."""
+    from emcog.segmentation import file_stem
+
+    stem = file_stem(name)
+    return f"{stem}_" if stem.casefold() == "job" else stem
 
 
 def _long(work: Work, path: Path) -> Made:
     import pandas as pd
 
-    from emcog.segmentation import file_stem
     from emcog.segmenting.long import segment_long
 
     events: list[pd.DataFrame] = []
     written = segment_long(
-        path, work.lm(), work.kept / "files", file_stem(path.stem), encoding=work.reading.get("encoding"),
+        path, work.lm(), work.kept / "files", _stem(path.stem), encoding=work.reading.get("encoding"),
         checkpoint=work.kept / "heard", on_events=events.append, **work.settings,
     )  # fmt: skip
     work.check(written.sha256)

@@ -107,6 +107,15 @@ def test_a_long_text_goes_from_file_to_file_to_the_same_results(run, write_plan,
     assert not (tmp_path / "long" / "unfinished").exists()
 
 
+@pytest.mark.parametrize("limit", [0, 2**22], ids=["long", "short"])
+def test_a_story_called_job_keeps_its_record_and_the_jobs(run, write_plan, tmp_path, monkeypatch, limit):
+    monkeypatch.setattr("emcog.transcript.long.LONG", limit)
+    table, _ = run(write_plan({"job.txt": STORY, "rows.txt": STORY}, "gamma = 0.5"))
+    assert table["error"].tolist() == ["", ""]
+    for folder in table["folder"]:
+        assert len(emcog.Segmentation.load(tmp_path / "out" / folder).events) > 1
+
+
 def test_a_long_text_that_changes_meanwhile_is_an_error_of_its_own(write_plan, tmp_path, tiny, monkeypatch):
     monkeypatch.setattr(worker, "_load", lambda wanted: tiny)
     monkeypatch.setattr(worker, "_SHELF", worker._Shelf())
