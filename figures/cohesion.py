@@ -74,8 +74,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         "boundaries anywhere), in standard deviations of those (grey: within 1.96). Conductance "
         "is turned round, so that more to the right (in the last row: higher) is more cohesive everywhere. In a story "
         f"all methods have as many events as {whose(judged)} segmentation; in a book, where there is none, as many "
-        "as S with gamma 1. Optimal: the most modular events in the upper half of the layers. Last row: each layer "
-        "alone."
+        "as S with gamma 1. Optimal: the most modular events in the graph of all layers, in which all are scored. Last "
+        "row: each layer alone."
     )
     bars = "none: z has chance's own spread as its unit; the differences and their intervals are in the report."
     return figure, caption(report, about, bars, {f"{k} (events)": v for k, v in counted(pooled).items()})

@@ -49,12 +49,25 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         "construction. Grey: mean, and 1.96 SD about it, with each trial's events in random order. Lower: forward "
         "asymmetry (0: none) and temporal clustering (0.5: no clustering)."
     )
+    about += _added(report)
     counts = {f"{HEADINGS[m]} (trials)": f"{int(report[report['method'] == m]['n'].max()):,}" for m in there}
     bars = (
         "95% intervals over steps of reading for memory and over people for their recalls; upper: Wilson's, with the "
         "jackknife's variance; lower: by jackknife."
     )
     return figure, caption(report, about, bars, counts)
+
+
+def _added(report: pd.DataFrame) -> str:
+    """What the contiguity buffer itself adds, in words: steps of 1 and -1 by construction, too many to draw."""
+    steps = report[(report["metric"] == "lag_crp") & report["method"].str.startswith("contiguity buffer")]
+    said = []
+    for method, rows in steps.groupby("method", sort=False):
+        by = rows.set_index("lag")["estimate"]
+        said.append(
+            f"{method.removeprefix('contiguity buffer, ')} {by[1.0]:.2f} at a lag of 1 and {by[-1.0]:.2f} at -1"
+        )
+    return f" The buffer's own neighbours, from their event: {'; '.join(said)}." if said else ""
 
 
 def _curve(ax, rows: pd.DataFrame, colour: str, marker: str) -> None:

@@ -102,6 +102,9 @@ def recall_curves(rng):
             yield share(0.3) | {"metric": "lag_crp", "method": method, "lag": lag, "null_mean": 0.1, "null_sd": 0.02}
         yield {"metric": "forward_asymmetry", "variant": "lag 1", "method": method}
         yield share(0.6) | {"metric": "temporal_clustering", "variant": "percentile rank", "method": method}
+    for lag in (-1, 1):
+        yield share(0.5) | {"metric": "lag_crp", "method": "contiguity buffer, beside similarity", "lag": lag,
+                            "null_mean": None, "null_sd": None, "z": None, "p": None}  # fmt: skip
 
 
 def passkey(rng):

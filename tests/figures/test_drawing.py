@@ -109,6 +109,14 @@ def test_many_stories_have_a_panel_each(name):
     assert "Story 6" in said
 
 
+def test_captions_say_what_is_so_by_construction_and_in_which_graph():
+    said = load_script("figures", "recall_curves").draw(made_up("recall_curves"))[1]
+    assert "The buffer's own neighbours, from their event: beside similarity 0.50 at a lag of 1 and 0.50 at -1." in said
+    for name in ("cohesion", "human_distance"):
+        said = load_script("figures", name).draw(made_up(name))[1]
+        assert "graph of all layers" in said and "upper half" not in said
+
+
 @pytest.mark.parametrize("name", ["overview", "key_graph"])
 def test_without_keys_there_is_no_graph_to_draw(name):
     report = made_up("story")
