@@ -192,7 +192,7 @@ def together(seed: int, run: int, n_null: int) -> Iterator[Row]:
                               "presses": rng.binomial(N_OBSERVERS, 1 / (1 + np.exp(-odds)))})  # fmt: skip
         for kind, outcome, observers in (("logistic", "presses", "people"), ("linear", "rt_ms", None)):
             found = regress(table, outcome, ["signal", "other"], kind=kind, controls=[], lags=1, observers=observers,
-                            n_null=n_null, seed=seed)  # fmt: skip
+                            n_null=n_null, seed=run)  # fmt: skip
             found = found[found.metric.isin(["slope", "delta_log_likelihood"])]
             found = found.assign(variant=found.method + ", " + found.variant)
             yield from _beside(found, f"{kind}, {'beside a true one' if true else 'together'}", true)
@@ -214,7 +214,7 @@ def mixed(seed: int, run: int, n_null: int) -> Iterator[Row]:
     table = pd.DataFrame({"story": "a", "observer": np.repeat(np.arange(few), N_WORDS), "y": kept.ravel().astype(int)})
     table["signal"] = np.tile(signal, few)
     found = regress(table, "y", ["signal"], kind="mixed", controls=["since_boundary"], observer="observer",
-                    n_null=n_null, seed=seed)  # fmt: skip
+                    n_null=n_null, seed=run)  # fmt: skip
     yield from _tests(found, "regression", "mixed")
 
 
