@@ -26,7 +26,8 @@ import pandas as pd
 import emcog
 from emcog.boundaries import shuffled
 from emcog.cli.scripts import find_shared_data
-from emcog.human import AnnotationSet, load_dataset, spread_by_characters
+from emcog.human import AnnotationSet, load_dataset, make_marks, spread_by_characters
+from emcog.human.datasets.stories import described
 from emcog.pages import docs_page, fill, markdown_table, measured_on
 from emcog.reproduce import Heard, hear
 from emcog.stats import AgreementSettings, cohesion, match_recall, reading_times, recall_curves, tidy
@@ -41,6 +42,7 @@ from emcog.transcript import Transcript
 
 METHODS = ("S", "SM", "SC", "F", "FM", "FC", "R", "sentence", "lexical")
 VOLUMES_S = 4.5
+QUICK_SCENES = 5
 BLANK_SCREEN = (231, 232)  # words of story 3 that are slow because of a blank screen (the data's README)
 
 
@@ -66,15 +68,20 @@ def reading(quick: bool) -> pd.DataFrame:
 
 
 @cache
-def sherlock_heard() -> tuple[Heard, AnnotationSet]:
-    """The written descriptions, listened to once for all methods, and the scenes."""
+def sherlock_heard(quick: bool) -> tuple[Heard, AnnotationSet]:
+    """The written descriptions, listened to once for all methods, and the scenes; the first few of them if quick."""
     data = load_dataset("sherlock")
-    return hear(data.transcripts["sherlock"], emcog.load_lm()), data.annotations["sherlock"]
+    text, people = data.transcripts["sherlock"], data.annotations["sherlock"]
+    if quick:
+        scenes, segments = people.lists["scenes"][: QUICK_SCENES + 1], data.tables["segments"]
+        text = described(segments[segments["onset_s"] < scenes[-1]])
+        people = AnnotationSet("sherlock", make_marks([]), (), scenes[-1], {"scenes": scenes[:-1]})
+    return hear(text, emcog.load_lm()), people
 
 
 def sherlock(quick: bool) -> pd.DataFrame:
     """Every method at the people's number of events, and S as in the paper (gamma 1)."""
-    heard, people = sherlock_heard()
+    heard, people = sherlock_heard(quick)
     crowd, settings = people.crowd(heard.transcript), AgreementSettings(tolerance=VOLUMES_S, tolerance_unit="s")
     made = {f"{m}, {people.event_count()} events": heard.starts(m, people.event_count(), snap=True)
             for m in (METHODS[:1] if quick else METHODS)}  # fmt: skip
@@ -92,7 +99,7 @@ def cohesive(quick: bool) -> pd.DataFrame:
 
     Chance is the boundaries moved around the text; for F, FM and FC see `emcog.stats.cohesion.GRID_NULLS`.
     """
-    heard, people = sherlock_heard()
+    heard, people = sherlock_heard(quick)
     scenes = heard.first_tokens(people.crowd(heard.transcript).starts)
     made = {"people": scenes, "random": shuffled(scenes, heard.n, seed=1)}
     for method in METHODS[:1] if quick else METHODS:
@@ -192,7 +199,7 @@ def page_block(part: str, table: pd.DataFrame) -> str:
 def main() -> None:
     """Run the parts asked for, keep their tables, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="few draws, two stories, one method")
+    parser.add_argument("--quick", action="store_true", help="few draws, two stories, five scenes, one method")
     parser.add_argument("--only", choices=list(PARTS), action="append", help="a part; may be repeated")
     parser.add_argument("--out", type=Path, default=Path("results/people"))
     parser.add_argument("--write", action="store_true", help="fill the marked places of docs/statistics.md")

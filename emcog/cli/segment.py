@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emcog.cli.console import few_enough, listening, log_line, show_json, show_line, show_table
+from emcog.cli.people import people_given
+from emcog.errors import OptionError
 
 if TYPE_CHECKING:
     from emcog.segmentation import Segmentation
@@ -21,7 +23,7 @@ EXAMPLE = (
     "With a file of your own:\n\n"
     "emcog segment story.srt --plot --out events"
 )
-EVENTS, MODEL, READING, OUTPUT = "Events", "Language model", "Reading", "Output"
+EVENTS, MODEL, READING, PEOPLE, OUTPUT = "Events", "Language model", "Reading", "People to match", "Output"
 
 
 def _option(panel: str, help: str, *names: str, metavar: str | None = None) -> Any:
@@ -42,6 +44,25 @@ def segment(
     match: Annotated[
         str | None,
         _option(EVENTS, "As many events as these people saw.", metavar="FILE|NAME"),
+    ] = None,
+    grade: Annotated[str | None, _option(PEOPLE, "Whose marks: coarse or fine, say.", metavar="NAME")] = None,
+    event: Annotated[str | None, _option(PEOPLE, "Logs, BIDS: what is a mark.", metavar="NAME")] = None,
+    sampling_hz: Annotated[float | None, _option(PEOPLE, "Matrix: samples a second.", "--sampling-hz")] = None,
+    observers_in: Annotated[
+        str | None, _option(PEOPLE, "Matrix: columns or rows.", "--observers-in", metavar="NAME")
+    ] = None,
+    stimulus: Annotated[str | None, _option(PEOPLE, "Which one, of several.", metavar="NAME")] = None,
+    match_from: Annotated[
+        str | None, _option(PEOPLE, "The format; default: recognised.", "--match-from", metavar="FORMAT")
+    ] = None,
+    match_time_unit: Annotated[
+        str | None, _option(PEOPLE, "s or ms, of people's times.", "--match-time-unit", metavar="UNIT")
+    ] = None,
+    match_tier: Annotated[
+        str | None, _option(PEOPLE, "ELAN, TextGrid: the tier.", "--match-tier", metavar="NAME")
+    ] = None,
+    match_columns: Annotated[
+        str | None, _option(PEOPLE, "Table: observer=who,time=when.", "--match-columns", metavar="ROLE=NAME")
     ] = None,
     min_event: Annotated[int, _option(EVENTS, "Fewest tokens of an event.", "--min-event")] = 1,
     max_event: Annotated[int | None, _option(EVENTS, "Most tokens of an event.", "--max-event")] = None,
@@ -96,14 +117,21 @@ def segment(
         "onset_column": onset_column, "offset_column": offset_column, "speaker_column": speaker_column,
         "time_unit": time_unit,
     }  # fmt: skip
+    people = {
+        "format": match_from, "stimulus": stimulus, "time_unit": match_time_unit, "sampling_hz": sampling_hz,
+        "observers_in": observers_in, "event": event, "tier": match_tier, "columns": match_columns,
+    }  # fmt: skip
     settings: dict[str, Any] = {
         "signal": signal, "propose": propose, "gamma": gamma, "window": window,
         "refine": None if refine == "none" else refine, "n_events": n_events, "min_event": min_event,
         "max_event": max_event, "distance": distance, "snap": None if snap == "none" else snap, "seed": seed,
-        "method": method, "layers": layers, "heads": heads, "levels": levels, "penalty": penalty, "match": match,
+        "method": method, "layers": layers, "heads": heads, "levels": levels, "penalty": penalty,
     }  # fmt: skip
     whole = as_json or plot or match is not None  # which need all events at once
-    transcript, stem = _prepare(source, reading, settings, out, whole)
+    settings["match"] = people_given(match, people, "--match")
+    if grade is not None and match is None:
+        raise OptionError("grade is of people's marks: name them with --match")
+    transcript, stem = _prepare(source, reading, settings, out, whole, grade)
     from emcog.lm import load_lm
 
     lm = load_lm(model, device=device, dtype=dtype, trust_remote_code=trust_remote_code)
@@ -140,7 +168,7 @@ def _resumable(heard: Path) -> Iterator[None]:
 
 
 def _prepare(
-    source: str, reading: dict[str, Any], settings: dict[str, Any], out: Path, whole: bool
+    source: str, reading: dict[str, Any], settings: dict[str, Any], out: Path, whole: bool, grade: str | None
 ) -> tuple["Transcript | None", str]:
     """All that can go wrong, before the language model is loaded and anything is written.
 
@@ -166,6 +194,7 @@ def _prepare(
         from emcog.segmenting.matching import matched_people
 
         match = matched_people(match, transcript, n_events, settings["levels"])
+        match = match if grade is None else match.select(grade=grade)
         n_events = match.event_count(transcript)
     make_settings(**settings | {"n_events": n_events})
     if transcript is not None:

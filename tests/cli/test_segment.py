@@ -85,6 +85,17 @@ def test_people_say_how_many_events_there_are(run, lm_calls, story, tmp_path):
     assert len(lm_calls.segment) == 1 and len(lm_calls.load) == 1
 
 
+def test_people_to_match_are_read_as_told(run, lm_calls, story, tmp_path):
+    rows = "ann,1,fine\nann,5,fine\nann,9,fine\nann,9,coarse\n"
+    (tmp_path / "marks.csv").write_text(f"who,at,grade\n{rows}")
+    told = ("--match-columns", "observer=who,word=at")
+    assert "choose with select(grade=...), or --grade" in run("segment", story, "--match", "marks.csv", *told).err
+    assert run("segment", story, "--match", "marks.csv", *told, "--grade", "fine").status == 0
+    assert lm_calls.segment[0][1]["match"].event_count() == 4
+    assert "grade is of people's marks" in run("segment", story, "--grade", "fine").err
+    assert "event: for a file of people's marks: name it with --match" in run("segment", story, "--event", "x").err
+
+
 def test_the_method_and_its_graph_go_through(run, lm_calls, story):
     done = run("segment", story, "--method", "SM", "--layers", "4,5", "--heads", "0", "--levels", "2,5")
     assert done.status == 0, done.err

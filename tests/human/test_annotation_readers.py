@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from emcog.errors import DataError, OptionError
 from emcog.human import ANNOTATION_FORMATS, read_annotations
@@ -375,3 +376,12 @@ def test_a_release_that_is_not_whole_is_named(release):
     with pytest.raises(DataError, match="no such file"):
         (release / "Tunnel" / "sourcedata" / "TunnelBounds.txt").unlink()
         read_annotations(release / "Tunnel")
+
+
+@pytest.mark.parametrize("shape", [(4000, 2), (1, 2, 4000)])
+@pytest.mark.parametrize(("story", "file"), [("Pieman", "alldata_run1"), ("Tunnel", "alldata")])
+def test_presses_the_other_way_round_are_refused(release, story, file, shape):
+    path = release / story / "sourcedata" / f"{file}.mat"
+    savemat(path, {file: np.zeros(shape)})
+    with pytest.raises(DataError, match=rf"{file} has the shape .*people x samples"):
+        read_annotations(release / story)

@@ -1,6 +1,7 @@
 """Segmentations against people, from the call and from the command line."""
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 import emcog
 from emcog.cli import main
 from emcog.errors import DataError, OptionError
-from emcog.human import AnnotationSet, ConsensusRule, make_marks, make_ratings
+from emcog.human import AnnotationSet, ConsensusRule, make_marks, make_ratings, people_of
 from emcog.stats import COLUMNS, AgreementSettings, compare_signal, draws, two_sided_p
 from emcog.stats.agreement import MEASURES, Partitions
 from emcog.stats.agreement.ceiling import ceiling
@@ -242,3 +243,52 @@ def test_the_command_writes_the_table(story, far, people, tmp_path, capsys):
     assert "f1" in shown and "comparison.csv" in shown
     assert main([*arguments[:4], str(tmp_path / "none.csv")]) == 2
     assert "none.csv" in capsys.readouterr().err
+
+
+def test_the_command_reads_what_the_readers_read(story, tmp_path, capsys):
+    story.save(tmp_path / "s")
+    rows = "".join(f"ann,{int(t * 1000)},{g}\n" for t, g in ((15.5, "fine"), (32, "fine"), (50, "coarse")))
+    (tmp_path / "presses.csv").write_text(f"who,at,grade\n{rows}")
+    (tmp_path / "keys.csv").write_text(
+        "ann,bob\n" + "".join(f"{int(i in (31, 90))},{int(i == 60)}\n" for i in range(240))
+    )
+
+    def asked(file, *more):
+        given = ["compare", str(tmp_path / "s"), "--human", str(tmp_path / file), "--n-null", "9", "--metrics", "f1"]
+        status = main([*given, *more, "--json", "--out", str(tmp_path / "out")])
+        said = capsys.readouterr()
+        return said.err if status else json.loads(said.out)["results"]
+
+    columns = ("--columns", "observer=who,time=at", "--time-unit", "ms")
+    assert "choose with select(grade=...), or --grade" in asked("presses.csv", *columns)
+    fine = asked("presses.csv", *columns, "--grade", "fine", "--signals", "surprisal")
+    assert "2 boundaries of 1 observers" in fine[0]["note"] and fine[0]["dataset"] == "presses.csv"
+    assert [row["metric"] for row in fine] == ["f1", "signal_correlation", "peakiness"]
+    keys = asked("keys.csv", "--sampling-hz", "2", "--observers-in", "columns")
+    assert "of 2 observers" in keys[0]["note"]
+    assert "ROLE=NAME" in asked("presses.csv", "--columns", "who=observer")
+    given = ["compare", str(tmp_path / "s"), "--human", "demo", "--event", "press"]
+    assert main(given) == 2
+    assert "demo is a dataset" in capsys.readouterr().err
+
+
+def test_an_item_of_a_dataset_can_be_named_and_another_storys_warns(make_segmentation, monkeypatch, tmp_path):
+    folder = tmp_path / "kumar2023"
+    folder.mkdir()
+    (folder / "consensus_boundaries_variants.csv").write_text(
+        "variant,time_s\n" + "".join(f"{v},{t}\n" for v, t in (("filtered", 1), ("unfiltered", 1), ("unfiltered", 4)))
+    )
+    (folder / "transcript_clauses.csv").write_text("clause,text\n1,one two\n")
+    monkeypatch.setenv("EMCOG_DATA", str(tmp_path))
+    story = make_segmentation(timed=True, name="pie")
+    found = emcog.compare(story, "kumar2023/Pieman unfiltered", metrics=["f1"], n_null=9)
+    assert set(found.dataset) == {"kumar2023"} and "people: 2 boundaries of one list" in found.note[0]
+    with pytest.raises(DataError, match=r"no annotations called 'pie': choose one of pieman, .*as kumar2023/pieman"):
+        emcog.compare(story, "kumar2023")
+    with pytest.raises(DataError, match="no annotations called 'tunnel'"):
+        emcog.compare(story, "kumar2023/tunnel")
+    with pytest.warns(UserWarning, match=r"its annotations are of 'late_letter', and the story is called 'tale'"):
+        people_of("demo", "tale")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert people_of("demo/late_letter", "tale").stimulus == people_of("demo", "Late_Letter").stimulus

@@ -73,7 +73,7 @@ def read_kumar(folder: Path, options: Options) -> Read:
         _monkey(source, found)
     else:
         file, variable = story.presses[run]
-        values = _matlab(source / file, variable)
+        values = _presses(source / file, variable)
         if not np.isfinite(found.duration_s):
             found = Read(duration_s=values.shape[1] / story.hz, stimulus=found.stimulus, lists=found.lists)
         for person, samples in enumerate(values):
@@ -81,6 +81,22 @@ def read_kumar(folder: Path, options: Options) -> Read:
             for sample in onsets_of(samples).tolist():
                 found.mark(str(person), sample, time_s=sample / story.hz)
     return found
+
+
+def _presses(path: Path, variable: str) -> np.ndarray:
+    """Samples of 0 and 1, (n_people, n_samples).
+
+    Raises
+    ------
+    DataError : another shape; more people than samples, which is the other way round.
+    """
+    values = _matlab(path, variable)
+    if values.ndim != 2 or values.shape[0] > values.shape[1]:
+        raise DataError(
+            f"{path}: {variable} has the shape {values.shape}, where people x samples are needed, with more samples "
+            "than people: turn it round, or fetch the release again"
+        )
+    return values
 
 
 def _length(folder: Path, name: str) -> float:
@@ -111,7 +127,7 @@ def _monkey(source: Path, found: Read) -> None:
             raise DataError(f"{path}: no such file: the release is not complete; fetch it again") from None
         except (OSError, ValueError) as error:
             raise DataError(f"{path}: not an array of presses: {' '.join(str(error).split())[:120]}") from None
-        if values.ndim != 2 or len(values) < samples:
+        if values.ndim != 2 or len(values) < samples or values.shape[1] > len(values):
             raise DataError(f"{path}: shape {values.shape} where {samples} samples x people are needed")
         groups.append(values[:samples].T)
     size = min(len(group) for group in groups)
