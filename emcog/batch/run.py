@@ -75,7 +75,8 @@ def run_batch(
     ----------
     plan : a `Plan`, or the TOML file of one.
     scheduler : address of a Dask scheduler ("tcp://...", "tls://..."), whose workers have emcog and see the same files.
-    workers : processes of one thread each to start on this machine instead; default one for each processor or GPU.
+    workers : processes of one thread each to start on this machine instead; default one for each processor or GPU
+        (one in all with device "spread").
     cluster : a Dask cluster object, such as `dask_jobqueue.SLURMCluster`.
     retry_failed : do jobs again that have failed before; otherwise they stay failed.
     progress : called as progress(tally) now and then.
@@ -103,7 +104,9 @@ def run_batch(
     tally = Tally(len(todo), len(jobs) - len(todo))
     errors: dict[str, str] = {}
     if work:
-        gpu = plan.device.startswith("cuda")
+        gpu = plan.device == "spread" or plan.device.startswith("cuda")
+        if plan.device == "spread" and scheduler is None and cluster is None and workers is None:
+            workers = 1  # which has all the GPUs of this machine
         with connect(scheduler, workers, cluster, len(work), gpu) as client:
             for outcome in _outcomes(client, work, store, gpu, tally, progress or (lambda _: None)):
                 if outcome.error is not None:

@@ -287,6 +287,26 @@ def test_gpus_are_taken_in_turns():
     assert worker_module.own_device("cpu", 1, lambda: 2) == "cpu"
 
 
+def test_one_worker_spreads_a_model_over_all_gpus(write_plan, monkeypatch):
+    from contextlib import contextmanager
+
+    import emcog.batch.run as run
+
+    asked = []
+
+    @contextmanager
+    def connect(scheduler, workers, cluster, n_units, gpu):
+        asked.append((workers, gpu))
+        yield None
+
+    monkeypatch.setattr(run, "connect", connect)
+    monkeypatch.setattr(run, "_outcomes", lambda *_: [])
+    plan = write_plan({"a.txt": "One.", "b.txt": "Two."}, more='device = "spread"')
+    run.run_batch(plan)
+    run.run_batch(plan, workers=3)
+    assert asked == [(1, True), (3, True)]
+
+
 def test_gpu_jobs_wait_for_a_worker_with_a_gpu(write_plan, fakes):
     from distributed import Client, LocalCluster
 
