@@ -23,7 +23,16 @@ from emcog.boundaries import fixed, refine
 from emcog.graph import METRICS, block_sums, similarity
 from emcog.graph.scores import score
 from emcog.human import Crowd, crowd_of_marks
-from emcog.stats import NULLS, AgreementSettings, draws, reading_times, recall_curves, regress, two_sided_p
+from emcog.stats import (
+    NULLS,
+    AgreementSettings,
+    compare_signal,
+    draws,
+    reading_times,
+    recall_curves,
+    regress,
+    two_sided_p,
+)
 from emcog.stats.agreement import Partitions, peri_event
 from emcog.stats.cohesion import GRID_NULLS, cohesion
 from emcog.stats.comparing import against_chance, measures_of
@@ -137,6 +146,16 @@ def peri(seed: int, run: int, n_null: int) -> Iterator[Row]:
             clusters = peri_event(signal, starts, drawn).clusters
             yield {"test": "peri_event", "kind": kind, "metric": "peri_event", "variant": "any cluster",
                    "null_model": null, "p": clusters["p"].min() if len(clusters) else 1.0}  # fmt: skip
+
+
+def signals(seed: int, run: int, n_null: int) -> Iterator[Row]:
+    """p of the correlation of a signal that wanders slowly with a crowd that knows nothing of it."""
+    for kind in KINDS:
+        rng = np.random.default_rng([seed, 16, KINDS.index(kind), run])
+        crowd = make_crowd(rng, boundaries(rng, kind))
+        found = compare_signal(wandering(rng, N_WORDS, 5), crowd, n_null=n_null, seed=run)
+        # Its interval is over observers of one story; here every run has a story of its own.
+        yield from (row for row in _tests(found, "signal", kind) if "p" in row)
 
 
 def regression(seed: int, run: int, n_null: int) -> Iterator[Row]:
@@ -345,5 +364,6 @@ PARTS: dict[str, tuple[Callable[[int, int, int], Iterator[Row]], float]] = {
     "regression": (regression, 1), "gee": (gee, 1), "reading": (reading, 1), "cohesion": (cohesive, 1),
     "recall": (recalls, 1), "layers": (layers, 0.5), "effects": (effects, 0.25),
     "fixed": (fixed_lengths, 0.5), "together": (together, 0.5), "mixed": (mixed, 0.25), "stretches": (stretches, 1),
+    "signals": (signals, 1),
 }  # fmt: skip
 """Each part, (seed, run, draws a test) -> rows, and the share of the runs that it makes."""
