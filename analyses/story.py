@@ -2,7 +2,10 @@
 
     python analyses/story.py [--model NAME] [--data NAME] [--seed 0] [--quick] [--force] [--out FOLDER]
 
-The story is the bundled one unless --data names another. Rows of the report, by metric:
+The story is the bundled one unless --data names another. Its boundaries are one list: where a story is here whose
+observers are known (kumar2023, fetched), its signals, its boundaries and their density follow.
+
+Rows of the report, by metric:
 
     surprisal, entropy, bayesian_surprise   of a word; place: its number; text: the word
     boundary      an event of `method` ("S", "SM", "people") begins at this word
@@ -29,17 +32,33 @@ BLOCK = 12
 """Tokens of a block of the similarity matrix."""
 MOST_BLOCKS = 160
 SMALL = MemoryConfig(n_init=16, n_local=128, n_mem=128, chunk=64, min_event=8, max_event=64)
+OBSERVED = "kumar2023"
+"""Where observers' own marks may be found beside a story's text."""
 READ = 1024
 """Tokens that the memory of the overview reads."""
 
 
 def rows(setting: Setting) -> Iterator[dict[str, Any]]:
     """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: place, row and column (numbers), text."""
-    story = setting.stories(default=["demo"])[0]
+    here = setting.stories(default=["demo", OBSERVED])
+    story = here[0]
     heard = setting.hear(story)
-    parts = (_signals(heard), _boundaries(story, heard), _density(story), _matrix(heard), _recalled(heard, setting))
-    for row in chain(*parts):
+    for row in chain(_told(story, heard), _matrix(heard), _recalled(heard, setting)):
         yield {"analysis": "story", **setting.about(story)} | row
+    observed = next((one for one in here if one.crowd().names), None)
+    if observed is None:
+        setting.missing.append(
+            f"people's density: no observers of {', '.join(one.name for one in here)} are here, one list of boundaries "
+            f"each; emcog datasets fetch {OBSERVED} gets a story with observers"
+        )
+    elif observed is not story:
+        for row in _told(observed, setting.hear(observed)):
+            yield {"analysis": "story", **setting.about(observed)} | row
+
+
+def _told(story: Stimulus, heard: Heard) -> Iterator[dict[str, Any]]:
+    """What is known of each word of a story."""
+    return chain(_signals(heard), _boundaries(story, heard), _density(story))
 
 
 def _signals(heard: Heard) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from emcog.viz.panels import (
     BAR,
-    LETTERS,
     TINT,
     by_chance,
     caption,
@@ -18,6 +17,7 @@ from emcog.viz.panels import (
     emcog_style,
     few_ticks,
     key,
+    letter,
     page,
     shown,
     stories_of,
@@ -27,7 +27,7 @@ from emcog.viz.panels import (
 )
 
 METHODS = ("S", "SM")
-ASIDE = {"S": -0.03, "SM": 0.03}  # so that neither hides the other
+ASIDE = {"S": -0.05, "SM": 0.05}  # so that neither hides the other
 PANELS = (("event_length", "Event length (tokens)"), ("f1", "F1"), ("modularity", "Modularity\n(SD above random)"))
 
 
@@ -41,13 +41,13 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 _panel(axes[i, j], report[(report["story"] == story) & (report["metric"] == metric)], metric)
                 axes[i, j].set_ylabel(f"F1 with {shown('people', story).lower()}" if metric == "f1" else label)
                 axes[i, j].set_xlabel("Threshold gamma (SD)" if i == len(stories) - 1 else "")
-            title(axes[i, 0], shown(story), LETTERS[i])
+                title(axes[i, j], shown(story), letter(len(PANELS) * i + j))
         key(figure, axes[0, :1])
     about = (
         f"Events by S and SM as the threshold rises. Left: mean length. Middle: F1 with {whose(stories)} boundaries, "
         "whatever the number of events; grey, the mean of S's boundaries moved around the story, and 1.96 SD about "
-        "it. Right: how far the modularity of the events in the key graph of the upper layers lies above that of "
-        "random events of the same lengths, in standard deviations of those (grey: within 1.96)."
+        "it, cut at 0. Right: how far the modularity of the events in the key graph of the upper layers lies above "
+        "that of random events of the same lengths, in standard deviations of those (grey: within 1.96)."
     )
     bars = (
         "95% intervals. Left: over events, by bootstrap. Middle: over observers, or stretches of the story. Right: "
@@ -65,7 +65,7 @@ def _panel(ax, table: pd.DataFrame, metric: str) -> None:
         rows = table[table["method"] == method].sort_values("gamma")
         if metric == "f1" and method == METHODS[0] and len(rows):
             low, high = rows["null_mean"] - 1.96 * rows["null_sd"], rows["null_mean"] + 1.96 * rows["null_sd"]
-            ax.fill_between(rows["gamma"], low, high, color=TINT, lw=0, zorder=0)
+            ax.fill_between(rows["gamma"], low.clip(lower=0), high, color=TINT, lw=0, zorder=0)
             ax.plot(rows["gamma"], rows["null_mean"], color=BAR, lw=0.8, zorder=1)
         if metric == "modularity":  # in chance's own spread, which few and many events share
             rows = rows.assign(estimate=rows["z"], ci_low=float("nan"), ci_high=float("nan"))
@@ -77,7 +77,7 @@ def _panel(ax, table: pd.DataFrame, metric: str) -> None:
         return
     few_ticks(ax, "y")
     if metric == "f1":
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(bottom=-0.03 * ax.get_ylim()[1])  # a mark at 0 is shown whole
     else:
         by_chance(ax)
 

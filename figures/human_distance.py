@@ -8,10 +8,12 @@ import sys
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emcog.viz.panels import INK, LETTERS, caption, counted, dots, emcog_style, page, shown, stories_of, title, whose
+from emcog.viz.panels import INK, caption, counted, dots, emcog_style, letter, page, shown, stories_of, title, whose
 
 ORDER = ("S", "SM", "SC", "S, gamma 1", "F", "FM", "FC", "R", "sentence", "lexical", "optimal")
 PEOPLE = "people, one against the others"
+BOUNDS = (0.0, 1.0)
+"""Of both measures."""
 COLUMNS = (("wasserstein", "share", "Wasserstein distance (share of the story)"), ("f1", "", "F1"))
 
 
@@ -32,21 +34,21 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 ax = axes[i, j]
                 rows = methods[(methods["story"] == story) & (methods["metric"] == metric)]
                 rows = rows[rows["variant"] == variant] if variant else rows
-                dots(ax, rows, there)
+                dots(ax, rows, there, bounds=BOUNDS)
                 if rows["ceiling"].notna().any():
                     ax.axvline(rows["ceiling"].iloc[0], color=INK, lw=0.9, ls="--")
                 _finish(ax, i, j, label if i == len(heights) - 1 else "", shown(story))
         for j, (metric, variant, label) in enumerate(COLUMNS if films else ()):
             rows = people[people["metric"] == metric]
-            dots(axes[-1, j], rows[rows["variant"] == variant] if variant else rows, films)
+            dots(axes[-1, j], rows[rows["variant"] == variant] if variant else rows, films, bounds=BOUNDS)
             axes[-1, j].set_yticklabels([shown(name.removeprefix("people, ")) for name in films])
             _finish(axes[-1, j], len(stories), j, label, "Films: one person against the others")
     about = (
         "Left: distance between the boundaries' positions, 0 is agreement. Right: boundaries matched one to one within "
         f"the tolerance. Compared are {whose(stories)} boundaries; all methods have as many, but for S "
-        "with gamma 1, the paper's setting. "
-        "Grey: the same boundaries moved around the story, their mean and 1.96 SD about it. Dashed, where observers "
-        "are known: one person against the others. A distance alone favours any method that spreads its boundaries "
+        "with gamma 1, the paper's setting. Grey: the same boundaries moved around the story, their mean and 1.96 SD "
+        "about it, cut at 0 and 1, which neither measure can pass. Dashed, where observers are known: one person "
+        "against the others. A distance alone favours any method that spreads its boundaries "
         "evenly, as people do."
     )
     about += " Optimal: the most modular events in the key graph of all layers, which people had no part in."
@@ -58,7 +60,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
 def _finish(ax, row: int, column: int, label: str, name: str) -> None:
     ax.set_xlabel(label)
     ax.set_xlim(left=-0.025 * ax.get_xlim()[1])  # a mark at 0 is shown whole
-    title(ax, "" if column else name, "" if column else LETTERS[row])
+    title(ax, name, letter(len(COLUMNS) * row + column))
     if column:
         ax.set_yticklabels([])
 

@@ -7,7 +7,6 @@ import sys
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 
 from emcog.viz.key_matrix import block_places, event_boxes, key_matrix, show_matrix
 from emcog.viz.panels import BOUNDARY, COLUMN_MM, INK, LINE, caption, emcog_style, page, shown, thousands, whose
@@ -15,12 +14,11 @@ from emcog.viz.panels import BOUNDARY, COLUMN_MM, INK, LINE, caption, emcog_styl
 LANE = 0.055
 """Height of a row of boundaries above the matrix, as a share of it."""
 SIDES = (("people", INK), ("SM", BOUNDARY), ("S", LINE))
-EDGED = [withStroke(linewidth=1.8, foreground=INK)]
-"""Of a white line, so that it shows on light cells too."""
 
 
 def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     """The figure and its caption."""
+    report = report[report["story"] == report["story"].iloc[0]]
     keys = key_matrix(report)
     n, story = len(keys.words), str(report["story"].iloc[0])
     figure, axes = page(64, width_mm=COLUMN_MM)
@@ -34,7 +32,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             edge = -LANE * n * (k + 1)
             ax.vlines(at, edge, edge + 0.8 * LANE * n, color=colour, lw=1.2, clip_on=False)
             ax.text(1.02 * n, edge + 0.4 * LANE * n, shown(method, story), fontsize=6, va="center", color=colour)
-        event_boxes(ax, block_places(report, "people", keys), n, color="white", lw=0.8, path_effects=EDGED)
+        event_boxes(ax, block_places(report, "people", keys), n, "white", INK)
         for side in ax.spines.values():
             side.set_visible(False)
         bar = figure.colorbar(image, ax=ax, shrink=0.6, pad=0.02)

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 
 from emcog.viz.panels import (
     INK,
-    LETTERS,
     QUIET,
     by_chance,
     caption,
@@ -19,6 +18,7 @@ from emcog.viz.panels import (
     emcog_style,
     few_ticks,
     key,
+    letter,
     page,
     shown,
     stories_of,
@@ -30,6 +30,8 @@ MARKS = ("^", "v", "<", ">", "s", "D", "p", "h")
 METRICS = (("modularity", 1, "Modularity\n(SD above random)"), ("conductance", -1, "Conductance\n(SD below random)"))
 WIDE = 8
 """Heads up to which each has a mark of its own; of more, all are dots."""
+SPREAD = 0.44
+"""Of a layer's heads to both sides of it, in layers, so that none hides another or their layer's mark."""
 
 
 def draw(report: pd.DataFrame) -> tuple[Figure, str]:
@@ -50,7 +52,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 for head in range(heads):
                     own = rows[rows["head"] == head].sort_values("layer")
                     mark = MARKS[head] if heads <= WIDE else "."
-                    shift = 0.12 * (head - (heads - 1) / 2) / max(1, heads - 1)
+                    shift = SPREAD * (head - (heads - 1) / 2) / max(1, heads - 1)
                     ax.plot(own["layer"] + shift, own["z"], ls="", marker=mark, ms=3.2, mfc="none", mec=QUIET, mew=0.8,
                             label=f"Head {head}" if heads <= WIDE else None, zorder=2)  # fmt: skip
                 whole = rows[rows["layer"].isna()]
@@ -60,7 +62,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 few_ticks(ax, "y")
                 ax.set_xlabel("Layer" if i == len(stories) - 1 else "")
                 ax.set_ylabel(label)
-                title(ax, shown(story) if j == 0 else "", LETTERS[i] if j == 0 else "")
+                title(ax, shown(story), letter(len(METRICS) * i + j))
         key(figure, axes[0, -1:], 10)
     about = (
         f"How much more modular, and less conductive, {whose(stories)} events are in the key graph of each layer "

@@ -7,6 +7,8 @@ import sys
 
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from emcog.viz.key_matrix import block_places, event_boxes, key_matrix, show_matrix, word_ticks
@@ -30,10 +32,13 @@ from emcog.viz.panels import (
 WORDS = 60
 LINE_MM = 172.0
 SIZE = 6.4
+LIGHT = ListedColormap(colormaps["Greys"](np.linspace(0, 0.62, 256)))
+"""No darker than a boundary's line is in grey."""
 
 
 def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     """The figure and its caption."""
+    report = report[report["story"] == report["story"].iloc[0]]
     keys = key_matrix(report)
     words = report[report["metric"] == "surprisal"].sort_values("place")
     first = _lively(report, words)
@@ -47,8 +52,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         title(top, "The story, cut into events (S, gamma 1)", "A")
         _surprise(middle, report, words, first)
         title(middle, "Surprisal, word by word", "B")
-        show_matrix(axes[2, 0], keys, "Greys")
-        event_boxes(axes[2, 0], block_places(report, "SM", keys), len(keys.words), color=BOUNDARY, lw=1.0)
+        show_matrix(axes[2, 0], keys, LIGHT)
+        event_boxes(axes[2, 0], block_places(report, "SM", keys), len(keys.words), BOUNDARY, "white", 1.4)
         title(axes[2, 0], "Key graph, and the events refined on it", "C")
         recalled = _recall(axes[2, 1], report)
         title(axes[2, 1], "What memory recalls as it reads on", "D")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emcog.viz.panels import LETTERS, caption, counted, emcog_style, page, shown, title
+from emcog.viz.panels import caption, counted, emcog_style, letter, page, shown, title
 
 METHODS = ("S", "SM", "SM+C", "F", "recency", "random", "window", "full attention")
 MAP = "cividis"
@@ -38,7 +38,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             ax.set_ylabel("Depth" if k % columns == 0 else "")
             for side in ax.spines.values():
                 side.set_visible(False)
-            title(ax, shown(there[k]), LETTERS[k])
+            title(ax, shown(there[k]), letter(k))
         bar = figure.colorbar(image, ax=axes, shrink=0.7, pad=0.01)
         bar.set_label("Share of keys said exactly")
         bar.outline.set_linewidth(0.4)

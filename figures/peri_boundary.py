@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from emcog.viz.panels import (
     BAR,
-    LETTERS,
     QUIET,
     TINT,
     caption,
@@ -18,6 +17,7 @@ from emcog.viz.panels import (
     curve,
     emcog_style,
     few_ticks,
+    letter,
     page,
     shown,
     stories_of,
@@ -44,16 +44,17 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                 curve(ax, means["lag"], means, signal)
                 ax.axvline(0, color=QUIET, lw=0.6, ls=":", zorder=0)
                 low, high = ax.get_ylim()
-                ax.set_ylim(low, high + 0.07 * (high - low))  # room for the marks of clusters
+                ax.set_ylim(low - 0.07 * (high - low), high + 0.07 * (high - low))  # room for the marks of clusters
                 _clusters(ax, rows[rows["metric"] == "cluster"])
                 ax.set_ylabel(f"{shown(signal)} (bits)")
                 ax.set_xlabel("Words after the boundary" if i == len(stories) - 1 else "")
                 few_ticks(ax, "y")
-                title(ax, shown(story) if j == 0 else "", LETTERS[i] if j == 0 else "")
+                title(ax, shown(story), letter(len(SIGNALS) * i + j))
     about = (
         f"Each signal of the words around {whose(stories)} boundaries (0 is the first word of an event). Grey: mean "
-        "and middle 95% of as many boundaries moved around the story together. A black line under the axis' top marks "
-        "a stretch of words beyond chance, tested for all lags at once (cluster permutation, p < .05)."
+        "and middle 95% of as many boundaries moved around the story together. A black line at the top marks a "
+        "stretch of words above chance, one at the bottom a stretch below it, tested for all lags at once (cluster "
+        "permutation, p < .05)."
     )
     bars = "95% bootstrap intervals over boundaries."
     means = report[report["metric"] == "mean"]
@@ -63,7 +64,8 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
 def _clusters(ax, clusters: pd.DataFrame) -> None:
     for row in clusters[clusters["p"] < P].to_dict("records"):
         first, last = row["variant"].removeprefix("lags ").split(" to ")
-        ax.plot([float(first) - 0.4, float(last) + 0.4], [0.98, 0.98], transform=ax.get_xaxis_transform(),
+        height = 0.98 if row["estimate"] > 0 else 0.02
+        ax.plot([float(first) - 0.4, float(last) + 0.4], [height, height], transform=ax.get_xaxis_transform(),
                 color="#222222", lw=2.0, solid_capstyle="butt", clip_on=False)  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import sys
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emcog.viz.panels import LETTERS, caption, counted, dots, emcog_style, page, shown, stories_of, title, whose
+from emcog.viz.panels import caption, counted, dots, emcog_style, letter, page, shown, stories_of, title, whose
 
 SIGNALS = ("surprisal", "entropy", "bayesian_surprise")
 
@@ -22,21 +22,9 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     figure, axes = page(5 + 31 * count, count, 3)
     with emcog_style():
         for i, story in enumerate(stories):
-            rows = alone[alone["story"] == story]
-            slope = rows[rows["metric"] == "slope"]
-            _panel(axes[i, 0], slope[slope["variant"] == "lag 0"], "Slope (log odds a bit)", shown(story), LETTERS[i])
-            _panel(axes[i, 1], slope[slope["variant"] == "lag 1"], "Slope, word before (log odds a bit)")
-            gain = rows[rows["metric"] == "delta_log_likelihood"]
-            gain = gain.assign(**{c: 1000 * gain[c] for c in ("estimate", "ci_low", "ci_high")})
-            _panel(axes[i, 2], gain, "Held-out gain (millinats a word)")
+            _row(axes[i], alone[alone["story"] == story], shown(story), "log odds a bit", 3 * i)
         if len(reading):
-            slope = reading[reading["metric"] == "slope"]
-            told = "Reading times"
-            _panel(axes[-1, 0], slope[slope["variant"] == "lag 0"], "Slope (ms a bit)", told, LETTERS[count - 1])
-            _panel(axes[-1, 1], slope[slope["variant"] == "lag 1"], "Slope, word before (ms a bit)")
-            gain = reading[(reading["metric"] == "delta_log_likelihood")]
-            gain = gain.assign(**{c: 1000 * gain[c] for c in ("estimate", "ci_low", "ci_high")})
-            _panel(axes[-1, 2], gain, "Held-out gain (millinats a word)")
+            _row(axes[-1], reading, "Reading times", "ms a bit", 3 * len(stories))
     about = (
         f"Each signal alone, beside controls. Boundaries: logistic regression of {whose(stories)} boundaries on the "
         "signal of the word and of the word before, beside the word's length, sentence ends and the words since the "
@@ -47,11 +35,19 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     return figure, caption(report, about, bars, {f"{k} (words)": v for k, v in counted(report).items()})
 
 
-def _panel(ax, rows: pd.DataFrame, label: str, name: str = "", letter: str = "") -> None:
-    dots(ax, rows, SIGNALS, chance=0.0)
-    ax.set_yticklabels([shown(s).replace(" ", "\n") for s in SIGNALS] if letter else [])
-    ax.set_xlabel(label)
-    title(ax, name, letter)
+def _row(axes, rows: pd.DataFrame, name: str, unit: str, first: int) -> None:
+    """Three panels of one set of data: slopes of the word and of the word before, and what is gained held out."""
+    slope = rows[rows["metric"] == "slope"]
+    gain = rows[rows["metric"] == "delta_log_likelihood"]
+    gain = gain.assign(**{c: 1000 * gain[c] for c in ("estimate", "ci_low", "ci_high")})
+    panels = ((slope[slope["variant"] == "lag 0"], f"Slope ({unit})"),
+              (slope[slope["variant"] == "lag 1"], f"Slope, word before ({unit})"),
+              (gain, "Held-out gain (millinats a word)"))  # fmt: skip
+    for j, (own, label) in enumerate(panels):
+        dots(axes[j], own, SIGNALS, chance=0.0)
+        axes[j].set_yticklabels([] if j else [shown(s).replace(" ", "\n") for s in SIGNALS])
+        axes[j].set_xlabel(label)
+        title(axes[j], name, letter(first + j))
 
 
 if __name__ == "__main__":

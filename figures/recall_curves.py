@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emcog.viz.panels import BAR, LETTERS, TINT, caption, emcog_style, few_ticks, page, title
+from emcog.viz.panels import BAR, TINT, caption, emcog_style, few_ticks, letter, page, title
 
 METHODS = ("memory, similarity only", "memory, similarity and contiguity", "people, spoken recall")
 LOOKS = {METHODS[0]: ("#0072B2", "s"), METHODS[1]: ("#B54A00", "D"), METHODS[2]: ("#222222", "o")}
@@ -33,7 +33,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             rows = report[(report["method"] == method) & (report["metric"] == "lag_crp")].sort_values("lag")
             _curve(axes[0, i], rows, *LOOKS[method])
             axes[0, i].set_ylabel("Conditional response\nprobability" if i == 0 else "")
-            title(axes[0, i], HEADINGS[method], LETTERS[i])
+            title(axes[0, i], HEADINGS[method], letter(i))
         for ax in axes[0, len(there) :]:
             ax.axis("off")
         for j, (metric, variant, label) in enumerate(SUMMARIES):
@@ -41,7 +41,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
             _summary(axes[1, j], rows, there)
             axes[1, j].set_xlabel(label)
             axes[1, j].set_yticks(range(len(there)), [SHORT[m] for m in reversed(there)] if j == 0 else [])
-            title(axes[1, j], "", LETTERS[len(there) + j])
+            title(axes[1, j], "", letter(len(there) + j))
     about = (
         "Upper: probability of going on to the event at each lag, given that it could be recalled, for what memory "
         "finds by similarity as it reads, in order of rank, without and with its contiguity buffer, and for people's "

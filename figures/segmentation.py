@@ -28,12 +28,15 @@ from emcog.viz.panels import (
 )
 
 ROW_WORDS = 800
+CLOSE = 6
+"""Words: marks that are no farther apart take turns in the upper and the lower half of their lane."""
 SMOOTH = 12
 METHODS = ("SM", "S", "F")
 
 
 def draw(report: pd.DataFrame) -> tuple[Figure, str]:
     """The figure and its caption."""
+    report = _story(report)
     surprisal = report[report["metric"] == "surprisal"].sort_values("place")
     values = surprisal["estimate"].to_numpy()
     n = len(values)
@@ -77,23 +80,44 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
                    Line2D([], [], color=INK, lw=0.8, ls=(0, (3, 2))))  # fmt: skip
         figure.legend(handles, names, loc="outside upper left", ncols=3, columnspacing=1.6)
     marks = (
-        f"grey: the density of {whose([name])} marks" if len(density) else "no density is drawn, as this is one list"
-    )
+        f"grey: the density of {int(density['n'].iloc[0])} observers' marks" if len(density)
+        else "no density is drawn, as this is one list"
+    )  # fmt: skip
     about = (
         f"{shown(name)}. Upper: surprisal of each word (bars, cut at their 99.5th percentile) and smoothed (Gaussian, "
         f"SD {SMOOTH} words); dashed, {whose([name])} boundaries. Lower: {whose([name])} boundaries and each method's, "
-        f"as many as there are of these; {marks}."
+        f"as many as there are of these; marks within {CLOSE} words of each other stand half as high, by turns; "
+        f"{marks}."
     )
     counts = {f"boundaries, {shown(m, name)}": len(lines[m]) for m in lanes} | {"words": n}
     return figure, caption(report, about, "none are drawn.", counts)
 
 
+def _story(report: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the story that observers marked, where there is one; otherwise of the first."""
+    observed = report[report["metric"] == "density"]["story"]
+    return report[report["story"] == (observed if len(observed) else report["story"]).iloc[0]]
+
+
+def _heights(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """From where to where in its lane, 0 to 1, each mark reaches."""
+    near = np.diff(places) <= CLOSE
+    crowded = np.append(False, near) | np.append(near, False)
+    upper = np.zeros(len(places), dtype=bool)
+    for i in range(len(places)):
+        upper[i] = not (i and near[i - 1] and upper[i - 1])
+    return np.where(crowded & upper, 0.5, 0.0), np.where(crowded & ~upper, 0.5, 1.0)
+
+
 def _lanes(ax, lines: dict[str, np.ndarray], lanes: list[str], lo: int, hi: int, who: str) -> None:
     colours = {"people": INK, "S": LINE, "SM": BOUNDARY, "F": QUIET}
     for k, name in enumerate(reversed(lanes)):
-        inside = lines[name][(lines[name] >= lo) & (lines[name] < hi)]
+        own = np.sort(lines[name])
+        inside = (own >= lo) & (own < hi)
+        foot, head = _heights(own)
         ax.axhspan(k + 0.08, k + 0.92, color=TINT, lw=0, zorder=0)
-        ax.vlines(inside, k + 0.08, k + 0.92, color=colours[name], lw=1.4)
+        ax.vlines(own[inside], k + 0.08 + 0.84 * foot[inside], k + 0.08 + 0.84 * head[inside], color=colours[name],
+                  lw=1.2)  # fmt: skip
     ax.set_ylim(0, len(lanes))
     ax.set_yticks(np.arange(len(lanes)) + 0.5, [{"people": who}.get(name, name) for name in reversed(lanes)])
     ax.tick_params(axis="y", length=0)

@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
 from emcog.errors import DataError
 
@@ -40,7 +43,7 @@ def key_matrix(report: pd.DataFrame) -> KeyMatrix:
     return KeyMatrix(np.clip(matrix, low, high), low, high, words, tokens)
 
 
-def show_matrix(ax: Axes, keys: KeyMatrix, colours: str) -> Any:
+def show_matrix(ax: Axes, keys: KeyMatrix, colours: str | Colormap) -> Any:
     """Draw it, its first block in the upper left corner, words on both axes; gives the image, for a bar of colours."""
     n = len(keys.words)
     image = ax.imshow(keys.similarity, cmap=colours, interpolation="nearest", aspect="equal", extent=(0, n, n, 0))
@@ -56,13 +59,16 @@ def block_places(report: pd.DataFrame, method: str, keys: KeyMatrix) -> np.ndarr
     return np.interp(at[at <= keys.words[-1]], keys.words, np.arange(len(keys.words)))
 
 
-def event_boxes(ax: Axes, places: np.ndarray, n: int, **line: Any) -> None:
-    """A box around each event on the diagonal.
+def event_boxes(ax: Axes, places: np.ndarray, n: int, colour: str, casing: str, width: float = 0.8) -> None:
+    """A box around each event on the diagonal, its line cased in another colour so that it shows on any cell.
 
-    places : of the boundaries, in blocks. n : blocks.
+    places : of the boundaries, in blocks. n : blocks. width : of the line, in points.
     """
+    cased = [withStroke(linewidth=width + 1.2, foreground=casing)]
     for a, b in pairwise(np.concatenate([[0], places, [n]])):
-        ax.plot([a, b, b, a, a], [a, a, b, b, a], **line)
+        box = Rectangle((a, a), b - a, b - a, fill=False, ec=colour, lw=width, path_effects=cased, clip_on=False,
+                        zorder=3)  # fmt: skip
+        ax.add_patch(box)
 
 
 def word_ticks(ax: Axes, words: np.ndarray, sides: str = "xy", count: int = 4) -> None:

@@ -16,16 +16,16 @@ LOOKS: dict[str, tuple[str, str, Any]] = {
     "S": (LINE, "s", "-"), "S, gamma 1": (LINE, "*", ":"), "SM": (BOUNDARY, "D", (0, (7, 1.2))),
     "SC": (ORANGE, "^", "--"), "SM+C": (BOUNDARY, "P", "--"),
     "F": (QUIET, "v", ":"), "FM": (QUIET, "<", "--"), "FC": (QUIET, ">", "-."),
-    "R": (BAR, "x", ":"), "random": (BAR, "x", ":"), "recency": (GREEN, "h", "-."),
-    "window": (PURPLE, "p", (0, (4, 1, 1, 1, 1, 1))),
+    "R": (BAR, "x", ":"), "random": (QUIET, "x", ":"), "recency": (GREEN, "<", "-."),
+    "window": (PURPLE, "*", (0, (4, 1, 1, 1, 1, 1))),
     "sentence": (GREEN, "p", "-"), "lexical": (GREEN, "X", "--"), "optimal": (ORANGE, "*", "-"),
     "full attention": (INK, "o", ":"), "memory, SM": (BOUNDARY, "D", "-"),
     "surprisal": (LINE, "s", "-"), "entropy": (GREEN, "^", "--"), "bayesian_surprise": (BOUNDARY, "D", "-."),
 }  # fmt: skip
 """Colour, marker and line of each method: any one of the three tells them apart, so greyscale does too."""
 OTHER = (INK, "o", "-")
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-"""Of panels; a release of data may hold many stories."""
+HANDLE = 3.6
+"""Length of a legend's line, in its type's size: long enough for every pattern of dashes to show."""
 
 NAMES = {"pieman": "Pie Man", "natural_stories": "Natural Stories", "lag_crp": "Lag-CRP", "pk": "Pk", "f1": "F1",
          "window_diff": "WindowDiff", "key_value": "Key–value pairs", "delta_log_likelihood": "Held-out gain",
@@ -50,6 +50,12 @@ def whose(stories: Sequence[str]) -> str:
     return "the author's" if len(authored) == len(stories) else f"people's ({', '.join(authored)}: the author's)"
 
 
+def letter(number: int) -> str:
+    """What a panel is cited by: A for 0, ... Z, AA, AB, ...; a release of data may hold many stories."""
+    before, own = divmod(number, 26)
+    return (letter(before - 1) if before else "") + chr(ord("A") + own)
+
+
 def look(name: str) -> tuple[str, str, Any]:
     """Colour, marker and line of a method."""
     return LOOKS.get(name, OTHER)
@@ -68,14 +74,21 @@ def page(
         return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
-def dots(ax: Axes, table: pd.DataFrame, order: Sequence[str], chance: float | None = None) -> None:
-    """One row a method: its estimate as a dot, its interval as a line, chance's middle 95% as a grey band behind.
+def dots(
+    ax: Axes,
+    table: pd.DataFrame,
+    order: Sequence[str],
+    chance: float | None = None,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+) -> None:
+    """One row a method: its estimate as a dot, its interval as a line, chance's mean and 1.96 SD as a grey band behind.
 
     Parameters
     ----------
     table : rows of a report, one a method, with estimate, ci_low, ci_high; null_mean and null_sd where known.
     order : methods from top to bottom; those that the table lacks stay empty.
     chance : a line where chance is, if it is the same for all.
+    bounds : between which alone the measure can lie: the band ends there.
     """
     places = {name: len(order) - 1 - i for i, name in enumerate(order)}
     for row in table.to_dict("records"):
@@ -84,7 +97,8 @@ def dots(ax: Axes, table: pd.DataFrame, order: Sequence[str], chance: float | No
         y, (colour, marker, _) = places[row["method"]], look(row["method"])
         if chance is None and np.isfinite(row["null_sd"]):
             middle, half = row["null_mean"], 1.96 * row["null_sd"]
-            ax.fill_betweenx([y - 0.36, y + 0.36], middle - half, middle + half, color=TINT, lw=0, zorder=0)
+            ends = np.clip([middle - half, middle + half], *bounds)
+            ax.fill_betweenx([y - 0.36, y + 0.36], *ends, color=TINT, lw=0, zorder=0)
             ax.plot([middle, middle], [y - 0.36, y + 0.36], color=BAR, lw=0.8, zorder=1)
         if np.isfinite(row["ci_low"]) and np.isfinite(row["ci_high"]):
             ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=1.0, zorder=2, solid_capstyle="butt")
@@ -132,11 +146,11 @@ def thousands(axis: Any) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
 
-def title(ax: Axes, text: str, letter: str = "") -> None:
-    """A panel's heading, with its letter in bold before it."""
-    if letter:
-        ax.set_title(letter, loc="left", fontsize=8, fontweight="bold", pad=4)
-        ax.annotate(text, (0, 1), (10, 4), "axes fraction", textcoords="offset points", fontsize=7)
+def title(ax: Axes, text: str, cited: str = "") -> None:
+    """A panel's heading, with the letter that it is cited by in bold before it."""
+    if cited:
+        ax.set_title(cited, loc="left", fontsize=8, fontweight="bold", pad=4)
+        ax.annotate(text, (0, 1), (3 + 7 * len(cited), 4), "axes fraction", textcoords="offset points", fontsize=7)
     else:
         ax.set_title(text, loc="left", fontsize=7, pad=4)
 
@@ -148,8 +162,8 @@ def key(figure: Figure, axes: Sequence[Axes], columns: int = 8, below: bool = Fa
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             shown_once.setdefault(label, handle)
     with emcog_style():
-        figure.legend(list(shown_once.values()), list(shown_once), handlelength=2.4, columnspacing=1.4, borderpad=0.2,
-                      loc="outside lower left" if below else "outside upper left",
+        figure.legend(list(shown_once.values()), list(shown_once), handlelength=HANDLE, columnspacing=1.4,
+                      borderpad=0.2, loc="outside lower left" if below else "outside upper left",
                       ncols=min(columns, max(1, len(shown_once))))  # fmt: skip
 
 
@@ -191,7 +205,7 @@ def between(counts: pd.Series) -> str:
 
 
 __all__ = [
-    "AUTHORED", "BAR", "BOUNDARY", "COLUMN_MM", "INK", "LETTERS", "LINE", "QUIET", "TINT", "WIDTH_MM", "between",
-    "by_chance", "caption", "counted", "curve", "dots", "emcog_style", "few_ticks", "key", "look", "page", "shown",
-    "stories_of", "thousands", "title", "whose",
+    "AUTHORED", "BAR", "BOUNDARY", "COLUMN_MM", "HANDLE", "INK", "LINE", "QUIET", "TINT", "WIDTH_MM", "between",
+    "by_chance", "caption", "counted", "curve", "dots", "emcog_style", "few_ticks", "key", "letter", "look", "page",
+    "shown", "stories_of", "thousands", "title", "whose",
 ]  # fmt: skip

@@ -9,11 +9,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import emcog
 from emcog.boundaries import word_tokens
 from emcog.errors import DataError, ModelError, OptionError, StorageError
 from emcog.files import write_files
+from emcog.memory import EpisodicLM, MemoryConfig
 from emcog.reproduce import (
     ANALYSES,
     FIGURES,
@@ -343,12 +345,55 @@ def test_what_is_so_by_construction_is_said_to_be():
 
 def test_the_speeds_cross_where_they_do():
     script = load_script("analyses", "throughput")
-    speeds = {script.METHODS[0]: [100, 100, 100], script.METHODS[1]: [200, 100 * 2**0.5, 50]}
-    rows = [{"metric": "speed", "method": m, "length": n, "estimate": v}
-            for m, values in speeds.items() for n, v in zip((512, 1024, 4096), values, strict=True)]  # fmt: skip
+    memory, full = script.METHODS
+    speeds = {(memory, 512): [100] * 5, (full, 512): [200] * 5, (memory, 1024): [100] * 5, (memory, 4096): [100] * 5,
+              (full, 1024): [100 * 2**0.5] * 5, (full, 4096): [50, 50, 50, 50, 400]}  # fmt: skip
     # In logarithms the gain goes from -1/2 to 1 while the length goes up two octaves: it is 0 a third of the way.
-    assert script._crossing(rows, (512, 1024, 4096))["estimate"] == pytest.approx(1024 * 4 ** (1 / 3))
-    assert np.isnan(script._crossing(rows, (512, 1024))["estimate"])
+    found = script._crossing(speeds, (512, 1024, 4096))
+    assert found["estimate"] == found["ci_low"] == found["ci_high"] == pytest.approx(1024 * 4 ** (1 / 3))
+    assert found["n"] == 5 and "between 1,024 and 4,096 tokens; interval: " in found["note"]
+    assert "of which 1 do not cross" in found["note"]
+    found = script._crossing(speeds, (512, 1024))
+    assert np.isnan([found["estimate"], found["ci_low"], found["ci_high"]]).all()
+
+
+def test_what_is_held_is_counted_once_and_without_the_model():
+    script, lm = load_script("analyses", "throughput"), emcog.load_lm()
+    tensor, array = torch.zeros(100, dtype=torch.float32), np.zeros(10, dtype=np.float64)
+    thing = {"a": [tensor, tensor[:10], lm], "b": (array[2:], {"c": lm.model})}
+    assert script.held_bytes(thing, lm) == 400 + 80
+    full = script.Full(lm)
+    full.fill(300)
+    assert script.held_bytes(full.cache, lm) == 300 * script._bytes_a_token(lm)
+    full.read(np.arange(20))
+    full.forget(300)
+    full.fill(310)
+    assert script.held_bytes(full.cache, lm) == 310 * script._bytes_a_token(lm)
+    memory = EpisodicLM(lm, MemoryConfig(n_local=64, n_mem=32, chunk=32))
+    sizes = []
+    for n in (320, 640):
+        while memory.reader.seen < n:
+            memory.reader.read_chunk(np.arange(32))
+        sizes.append(script.held_bytes(memory.reader, lm))
+        assert sizes[-1] >= n * memory.reader.log.bytes_of_token + memory.index_bytes
+    assert sizes[1] > sizes[0]
+
+
+def test_the_throughput_is_measured_where_it_says(monkeypatch):
+    script = load_script("analyses", "throughput")
+    monkeypatch.setattr(script, "QUICK_LENGTHS", (512, 768))
+    monkeypatch.setattr(script, "QUICK_REPEATS", 3)
+    setting = Setting(quick=True)
+    table = pd.DataFrame(script.rows(setting))
+    assert "repeats" not in table
+    sizes = table.pivot_table(index=["metric", "method"], columns="length", values="n")
+    assert sizes.loc["speed"].to_numpy().tolist() == [[3, 3]] * 2
+    assert sizes.loc["token_time"].to_numpy().tolist() == [[script.NEW] * 2] * 2
+    full = table[(table["method"] == "full attention") & table["metric"].isin(["held", "attended"])]
+    assert full.groupby("length")["estimate"].nunique().tolist() == [1, 1]  # all that is held is attended to
+    measured = table[table["metric"].isin(["speed", "token_time"])]
+    assert (measured["ci_low"] <= measured["estimate"]).all() and (measured["estimate"] <= measured["ci_high"]).all()
+    assert "PyTorch tells its peak" in setting.missing[0]
 
 
 def test_the_summary_tells_what_came_out_and_what_is_missing(tmp_path):

@@ -19,9 +19,10 @@ from emcog.reproduce import FIGURES, load_script, report_table, summary_page, wr
 from emcog.reproduce.claims import CLAIMS
 from emcog.reproduce.running import draw
 from emcog.viz.key_matrix import word_ticks
-from emcog.viz.panels import LETTERS, LOOKS, between, caption, page, whose
+from emcog.viz.panels import LOOKS, between, caption, key, letter, page, whose
 
 from .made_up import MADE, made_up
+from .texts import overlaps
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -44,6 +45,20 @@ def test_a_figure_is_whole_and_the_same_twice(name, tmp_path, monkeypatch):
     grey = np.asarray(image.convert("L"))
     edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     assert (edge == 255).all()  # nothing hangs over
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_lies_on_another(name):
+    figure, _ = load_script("figures", name).draw(made_up(FIGURES[name].report))
+    assert overlaps(figure) == []
+
+
+def test_texts_that_lie_on_each_other_are_found():
+    figure, axes = page(40)
+    axes[0, 0].set_xticks([0.0, 0.01, 1.0, 7.0], ["zero", "near", "far", "beyond the axis"])
+    axes[0, 0].set_xlim(0, 2)
+    axes[0, 0].set_yticks([])
+    assert overlaps(figure) == [("zero", "near")]
 
 
 def test_another_process_draws_the_same(tmp_path):
@@ -104,8 +119,9 @@ def test_many_stories_have_a_panel_each(name):
     report = pd.concat([one[own].assign(story=f"story {k}") for k in range(7)] + [one[~own]])
     report.attrs = one.attrs
     figure, said = load_script("figures", name).draw(report)
-    letters = [ax.get_title(loc="left") for ax in figure.axes if len(ax.get_title(loc="left")) == 1]
-    assert letters == list(LETTERS[: len(letters)]) and len(letters) >= 7
+    letters = [ax.get_title(loc="left") for ax in figure.axes]
+    assert letters == [letter(k) for k in range(len(letters))] and len(letters) >= 14
+    assert overlaps(figure) == []
     assert "Story 6" in said
 
 
@@ -130,6 +146,20 @@ def test_methods_are_told_apart_without_colour():
                 ("surprisal", "entropy", "bayesian_surprise")]  # fmt: skip
     for names in together:
         assert len({LOOKS[name][1] for name in names}) == len(names)
+
+
+def test_a_legends_line_is_long_enough_for_its_dashes():
+    figure, axes = page(40)
+    for name, (colour, _, line) in LOOKS.items():
+        axes[0, 0].plot([0, 1], [0, 1], color=colour, ls=line, lw=1.0, label=name)
+    key(figure, axes[0], columns=4)
+    longest = max(sum(line[1]) for _, _, line in LOOKS.values() if isinstance(line, tuple))  # in points at width 1
+    (legend,) = figure.legends
+    assert legend.handlelength * legend._fontsize > 2 * longest
+
+
+def test_letters_go_on_after_z():
+    assert [letter(k) for k in (0, 25, 26, 51, 52, 702)] == ["A", "Z", "AA", "AZ", "BA", "AAA"]
 
 
 def test_captions_say_whose_boundaries_they_are():
@@ -161,6 +191,53 @@ def test_cohesion_turns_conductance_round():
     drawn = [next(line for line in ax.lines if line.get_marker() == "o").get_xdata()[0] for ax in figure.axes[:3]]
     expected = [pooled["modularity", "people"], -pooled["conductance", "people"], pooled["intra_inter", "people"]]
     assert drawn == pytest.approx(expected)
+
+
+def test_a_fall_is_marked_below_and_a_rise_above():
+    report = made_up("peri_boundary")
+    report.loc[report["metric"] == "cluster", "estimate"] = [4.0, -4.0, 4.0]
+    figure, _ = load_script("figures", "peri_boundary").draw(report)
+    heights = [ax.lines[-1].get_ydata()[0] for ax in figure.axes]
+    assert [height > 0.5 for height in heights] == [True, False, True]
+
+
+def test_marks_at_nothing_and_bands_of_chance_are_whole():
+    report = made_up("gamma")
+    low = (report["metric"] == "f1") & (report["gamma"] == 2.0)
+    report.loc[low, ["estimate", "ci_low", "ci_high", "null_mean", "null_sd"]] = [0.0, 0.0, 0.3, 0.1, 0.2]
+    figure, _ = load_script("figures", "gamma").draw(report)
+    f1 = figure.axes[1]
+    (corner,) = f1.transData.inverted().transform([(0, f1.bbox.y0)])
+    top = f1.get_ylim()[1]
+    assert corner[1] <= -0.029 * top
+    bands = f1.collections[0].get_paths()[0].vertices[:, 1]
+    assert bands.min() == 0
+
+
+def test_marks_that_are_close_stand_at_two_heights():
+    foot, head = load_script("figures", "segmentation")._heights(np.array([10, 100, 102, 107, 300]))
+    assert foot.tolist() == [0, 0.5, 0, 0.5, 0]
+    assert head.tolist() == [1, 1, 0.5, 1, 1]
+
+
+def test_the_story_that_observers_marked_is_segmented_and_the_first_one_gives_the_graph():
+    first = made_up("story")
+    second = first[first["metric"].isin(["surprisal", "boundary"])].assign(story="pieman")
+    density = second[second["metric"] == "surprisal"].assign(metric="density", n=17)
+    report = pd.concat([first, second, density])
+    report.attrs = first.attrs
+    said = {name: load_script("figures", name).draw(report)[1] for name in ("segmentation", "key_graph", "overview")}
+    assert said["segmentation"].startswith("Pie Man. ")
+    assert "17 observers' marks" in said["segmentation"]
+    assert "Late letter" in said["key_graph"] and "Late letter" in said["overview"]
+    assert "Pie Man" not in said["key_graph"] + said["overview"]
+
+
+def test_cohesion_counts_events_method_by_method():
+    report = made_up("cohesion")
+    report.loc[(report["method"] == "sentence") & (report["story"] == "book"), "n"] = 5
+    _, said = load_script("figures", "cohesion").draw(report)
+    assert "Late letter (events): n = 12; Book (events): n = 12 (Sentence 5)" in said
 
 
 def test_a_caption_names_data_that_were_not_there():
