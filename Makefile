@@ -49,7 +49,7 @@ figures: $(READY)
 statistics: $(READY)
 	$(BIN)/python analyses/people.py --write
 	$(BIN)/python analyses/bench_agreement.py --write
-	$(BIN)/python analyses/calibration.py --processes 2 --write
+	$(BIN)/python analyses/calibration.py --campaign --processes 2 --write
 
 test: lint unit oldest
 

@@ -1,7 +1,11 @@
 """Are the tests right? Boundaries that know nothing of the crowd, and how often each test says that they do.
 
-    python analyses/calibration.py [--quick] [--seed 0] [--runs 2000] [--only PART] [--processes 1] [--so-far]
-                                   [--out FOLDER] [--write]
+    python analyses/calibration.py [--seed 0] [--quick] [--force] [--out FOLDER]
+    python analyses/calibration.py --campaign [--quick] [--seed 0] [--runs 2000] [--only PART] [--processes 1]
+                                   [--so-far] [--out FOLDER] [--write]
+
+The first writes a report, as every analysis does; without --quick it takes the runs that a campaign has left, and makes
+those that are missing of a few hundred. The second is the campaign.
 
 The simulations are in analyses/calibration_simulations.py:
 
@@ -24,26 +28,33 @@ together    slopes of two correlated signals and of both of the word before, non
 mixed       the regression with a random intercept an observer (a quarter of the runs)
 stretches   how often the 95% interval over stretches of a list without observers holds its mean over stories
 
-Runs are kept in the folder, a file for every CHUNK of them: what was stopped goes on where it was. --so-far counts what
-is there and simulates nothing. --write fills the marked place of docs/statistics.md.
+Runs are kept in the folder runs/ of the report, a file for every CHUNK of them: what was stopped goes on where it was.
+--so-far counts what is there and simulates nothing. --write fills the marked place of docs/statistics.md.
 """
 
 import argparse
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from statsmodels.stats.proportion import proportion_confint
 
 from emcog.pages import docs_page, fill, markdown_table, measured_on
-from emcog.reproduce import load_script
+from emcog.reproduce import Setting, load_script
 from emcog.stats.defaults import is_default
 
 PARTS = load_script("analyses", "calibration_simulations").PARTS
 N_NULL = 521
 """With so many draws an exact test says p < .05 in 4.98% of runs; with 499 it would in 4.8%."""
+RUNS, FULL_RUNS, QUICK_RUNS = 2000, 600, 20
+"""Of a campaign; of a report without a campaign; of a quick report."""
+QUICK_N_NULL = 99
+QUICK_PARTS = ("agreement", "power", "recall")
 CHUNK = 50
 CONTINUOUS = (
     "wasserstein", "boundary_density", "point_biserial", "agreement_index", "slope", "delta_log_likelihood",
@@ -70,6 +81,37 @@ REASONS = {
 CELL = ["test", "kind", "metric", "variant", "null_model"]
 
 
+def rows(setting: Setting) -> Iterator[dict[str, Any]]:
+    """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: test and kind.
+
+    estimate is the share of runs with p < .05 (of intervals that hold the value, for test "coverage"). No model takes
+    part.
+    """
+    parts = QUICK_PARTS if setting.quick else tuple(PARTS)
+    left_out = [name for name in PARTS if name not in parts]
+    if left_out:
+        setting.missing.append(f"{', '.join(left_out)}: left out by the quick settings, which make {QUICK_RUNS} runs")
+    for part in setting.each("simulations", parts):
+        if setting.quick or setting.cache is None:
+            table = run(part, setting.seed, *((QUICK_RUNS, QUICK_N_NULL) if setting.quick else (FULL_RUNS, N_NULL)))
+        else:
+            table = _kept(part, setting.seed, setting.cache.parent / "calibration" / "runs")
+        for row in table.to_dict("records"):
+            low, high = proportion_confint(round(row["rate"] * row["n_runs"]), row["n_runs"], method="wilson")
+            yield {"analysis": "calibration", "dataset": "simulated", "story": row["kind"], "method": row["test"],
+                   "metric": row["metric"], "variant": row["variant"], "unit": "share of runs",
+                   "estimate": row["rate"], "ci_low": low, "ci_high": high, "null_model": row["null_model"],
+                   "n": row["n_runs"], "n_null": row["n_null"], "seed": setting.seed, "test": row["test"],
+                   "kind": row["kind"], "note": "n: runs; interval: Wilson, 95%"}  # fmt: skip
+
+
+def _kept(part: str, seed: int, folder: Path) -> pd.DataFrame:
+    """A part counted over all runs that a campaign left in a folder, and over `FULL_RUNS` where it left fewer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    finish([part], seed, FULL_RUNS, N_NULL, folder, 1, tell=lambda said: None)
+    return finish([part], seed, RUNS, N_NULL, folder, 1, so_far=True)
+
+
 def simulate(part: str, seed: int, numbers: range, n_null: int) -> pd.DataFrame:
     """The rows of some runs of a part."""
     made = PARTS[part][0]
@@ -83,7 +125,7 @@ def chunks(part: str, runs: int) -> Iterator[range]:
         yield range(start, min(start + CHUNK, n))
 
 
-def run(part: str, seed: int = 0, runs: int = 2000, n_null: int = N_NULL) -> pd.DataFrame:
+def run(part: str, seed: int = 0, runs: int = RUNS, n_null: int = N_NULL) -> pd.DataFrame:
     """One part of the simulation, counted (see `count`)."""
     rows = pd.concat([simulate(part, seed, numbers, n_null) for numbers in chunks(part, runs)])
     return count(rows).assign(n_null=n_null, seed=seed)
@@ -111,7 +153,14 @@ def count(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def finish(
-    parts: list[str], seed: int, runs: int, n_null: int, folder: Path, processes: int, so_far: bool = False
+    parts: list[str],
+    seed: int,
+    runs: int,
+    n_null: int,
+    folder: Path,
+    processes: int,
+    so_far: bool = False,
+    tell: Callable[[str], None] = print,
 ) -> pd.DataFrame:
     """Simulate what the folder does not hold yet, unless `so_far` leaves it at that, and count all of these parts."""
     jobs = {folder / f"{part}-seed{seed}-null{n_null}-{numbers.start}-{numbers.stop}.parquet": (part, numbers)
@@ -123,7 +172,7 @@ def finish(
         beside = path.with_suffix(".part")
         rows.to_parquet(beside, index=False)
         beside.replace(path)
-        print(f"{path.stem}: {done + 1} of {len(todo)}", flush=True)
+        tell(f"{path.stem}: {done + 1} of {len(todo)}")
     there = [part for part in parts if any(of == part for of, _ in jobs.values())]
     tables = [count(pd.concat([pd.read_parquet(path) for path, (of, _) in jobs.items() if of == part]))
               for part in there]  # fmt: skip
@@ -185,11 +234,12 @@ def page_block(table: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    """Run the parts asked for, and write the page."""
+    """The campaign: run the parts asked for, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--campaign", action="store_true", help="without it: a report, with an analysis' own options")
     parser.add_argument("--quick", action="store_true", help="10 runs, 99 draws")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--runs", type=int, default=2000)
+    parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--only", choices=list(PARTS), action="append", help="a part; may be repeated")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--so-far", action="store_true", help="count what is there, simulate nothing")
@@ -210,4 +260,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    from emcog.cli.scripts import analysis
+
+    sys.exit(main() if "--campaign" in sys.argv else analysis("calibration", __doc__))

@@ -25,7 +25,7 @@ import numpy as np
 from emcog.graph import similarity
 from emcog.human import segmentation_magnitude
 from emcog.memory import EpisodicLM, MemoryConfig
-from emcog.reproduce import Heard, Setting, Stimulus
+from emcog.reproduce import Heard, Setting, Stimulus, find_stories
 from emcog.signals import SIGNALS
 
 BLOCK = 12
@@ -40,20 +40,25 @@ READ = 1024
 
 def rows(setting: Setting) -> Iterator[dict[str, Any]]:
     """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: place, row and column (numbers), text."""
-    here = setting.stories(default=["demo", OBSERVED])
+    here = setting.stories(default=["demo"])
     story = here[0]
     heard = setting.hear(story)
     for row in chain(_told(story, heard), _matrix(heard), _recalled(heard, setting)):
         yield {"analysis": "story", **setting.about(story)} | row
-    observed = next((one for one in here if one.crowd().names), None)
+    if story.crowd().names:
+        return
+    others = find_stories([OBSERVED])[0] if setting.data is None else here[1:]
+    observed = next((one for one in others if one.crowd().names), None)
     if observed is None:
         setting.missing.append(
-            f"people's density: no observers of {', '.join(one.name for one in here)} are here, one list of boundaries "
-            f"each; emcog datasets fetch {OBSERVED} gets a story with observers"
+            f"people's density: {story.name} has one list of boundaries, and no story is here whose observers are "
+            f"known: get one with emcog datasets fetch {OBSERVED}"
         )
-    elif observed is not story:
-        for row in _told(observed, setting.hear(observed)):
-            yield {"analysis": "story", **setting.about(observed)} | row
+        return
+    setting.inputs[f"{observed.dataset}/{observed.name}"] = observed.transcript.sha256
+    setting.caveats += [f"{observed.name}: {observed.caveat}"] if observed.caveat else []
+    for row in _told(observed, setting.hear(observed)):
+        yield {"analysis": "story", **setting.about(observed)} | row
 
 
 def _told(story: Stimulus, heard: Heard) -> Iterator[dict[str, Any]]:

@@ -26,7 +26,8 @@ def reproduce(
         Path | None, typer.Option(help="People's marks in the transcript that --data names.", metavar="FILE")
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="All data, more draws and trials; hours on a CPU.", metavar="")
+        bool,
+        typer.Option("--full", help="All data, more draws and trials; SUMMARY.md says how long each took.", metavar=""),
     ] = False,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Also reports that are there.", metavar="")] = False,

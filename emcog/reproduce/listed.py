@@ -42,7 +42,7 @@ ANALYSES: dict[str, Analysis] = {
     "memory_budget": Analysis("memory_budget", "how much recall does how much memory buy?", stories=False),
     "throughput": Analysis("throughput", "how fast is reading, and from which length on faster than full attention?",
                            stories=False),
-    "calibration": Analysis("calibration_report", "are the tests right where nothing is?", stories=False, model=False),
+    "calibration": Analysis("calibration", "are the tests right where nothing is?", stories=False, model=False),
 }  # fmt: skip
 """Every analysis by name, in the order in which they are run."""
 

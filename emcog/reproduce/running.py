@@ -1,6 +1,8 @@
 """Running the scripts: a report that is missing is made, a figure is drawn from its report."""
 
 import importlib.util
+import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -97,8 +99,16 @@ def make_report(name: str, results: Path, *, force: bool = False, **settings: An
     setting = _setting(one, **settings)
     if not force and is_done(results / name, setting.settings, input_checksums(name, setting.data)):
         return False
-    write_report(results / name, analyse(name, cache=results / CACHE, renew=force, **settings))
+    began = time.perf_counter()
+    table = analyse(name, cache=results / CACHE, renew=force, **settings)
+    table.attrs["provenance"]["took"] = {"seconds": round(time.perf_counter() - began, 1), "cores": _cores()}
+    write_report(results / name, table)
     return True
+
+
+def _cores() -> int:
+    """Of this machine, those that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def draw(name: str, results: Path, out: Path) -> list[Path]:

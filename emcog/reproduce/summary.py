@@ -1,7 +1,9 @@
 """results/SUMMARY.md: each claim, what the paper reports, what came out here, and whether it agrees; all by code."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,6 +17,9 @@ from emcog.reproduce.reports import read_report
 ANSWERS = {True: "yes", False: "no", None: "open"}
 
 
+TIME = "By the clock, without drawing. What one analysis heard of a story is not heard again by the next."
+
+
 def summary_page(results: Path) -> str:
     """The page as Markdown, from the reports that lie in `results`; analyses without a report are named.
 
@@ -23,6 +28,7 @@ def summary_page(results: Path) -> str:
     rows, sections, without = [], [], []
     caveats: list[str] = []
     missing: list[str] = []
+    took: list[dict[str, Any]] = []
     for name in ANALYSES:
         try:
             report = read_report(results / name)
@@ -37,6 +43,7 @@ def summary_page(results: Path) -> str:
             sections += _section(claim, found, report)
         caveats += [f"- {line}" for line in report.attrs["provenance"]["caveats"]]
         missing += [f"- {name}: {line}" for line in report.attrs["provenance"]["missing"]]
+        took += _took(name, report.attrs["provenance"])
     if not rows:
         return "# What came out\n\nNo reports yet: emcog reproduce makes them.\n"
     lines = [
@@ -51,8 +58,18 @@ def summary_page(results: Path) -> str:
         *sections,
         *(["", "## Mind", "", *dict.fromkeys(caveats)] if caveats else []),
         *(["", "## Not there", "", *dict.fromkeys(missing)] if missing else []),
+        *(["", "## Time", "", TIME, "", markdown_table(pd.DataFrame(took), 1)] if took else []),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _took(name: str, told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row on how long an analysis took, where its report says so."""
+    if "took" not in told:
+        return []
+    settings = "quick" if told["settings"]["quick"] else "full"
+    return [{"analysis": name, "settings": settings, "seconds": told["took"]["seconds"],
+             "cores": told["took"]["cores"]}]  # fmt: skip
 
 
 def _section(claim: Claim, found: list[Finding], report: pd.DataFrame) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emcog.reproduce import load_script
+from emcog.reproduce import Setting, load_script
 
 ROOT = Path(__file__).parents[2]
 
@@ -107,7 +107,7 @@ def test_failing_names_what_fails(calibration):
 def test_the_script_goes_on_where_it_was_and_counts_the_same_in_two_processes(
     calibration, tmp_path, monkeypatch, capsys
 ):
-    line = ["calibration.py", "--quick", "--only", "recall", "--out", str(tmp_path / "runs")]
+    line = ["calibration.py", "--campaign", "--quick", "--only", "recall", "--out", str(tmp_path / "runs")]
     monkeypatch.setattr(sys, "argv", line)
     monkeypatch.setattr(calibration, "CHUNK", 4)
     calibration.main()
@@ -129,6 +129,20 @@ def test_the_script_goes_on_where_it_was_and_counts_the_same_in_two_processes(
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "again" / "rates.csv"), kept)
 
 
+def test_the_report_counts_what_a_campaign_left_and_makes_what_is_missing(calibration, tmp_path, monkeypatch):
+    recall = {"recall": (lambda seed, run, n_null: [dict.fromkeys(calibration.CELL, "x") | {"p": run / 10}], 1.0)}
+    for name, value in (("PARTS", recall), ("CHUNK", 4), ("N_NULL", 19), ("FULL_RUNS", 8)):
+        monkeypatch.setattr(calibration, name, value)
+    setting = Setting(cache=tmp_path / "heard")
+    (row,) = calibration.rows(setting)
+    assert (row["n"], row["estimate"], setting.missing) == (8, 1 / 8, [])
+    assert len(list((tmp_path / "calibration" / "runs").iterdir())) == 2
+    calibration.finish(["recall"], 0, 12, 19, tmp_path / "calibration" / "runs", 1)
+    monkeypatch.setattr(calibration, "simulate", None)  # a run that is simulated again fails
+    (row,) = calibration.rows(setting)
+    assert (row["n"], row["estimate"]) == (12, 1 / 12)
+
+
 def test_an_interval_is_counted_against_the_mean_of_its_story(calibration):
     rows = pd.DataFrame({"test": "coverage", "kind": "a", "metric": "m", "variant": "", "null_model": "over observers",
                          "story": [0, 0, 1, 1], "value": [1.0, 3.0, 10.0, np.nan],
@@ -138,7 +152,7 @@ def test_an_interval_is_counted_against_the_mean_of_its_story(calibration):
 
 
 def test_a_page_is_written_from_all_parts_only(calibration, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["calibration.py", "--only", "recall", "--write"])
+    monkeypatch.setattr(sys, "argv", ["calibration.py", "--campaign", "--only", "recall", "--write"])
     with pytest.raises(SystemExit):
         calibration.main()
     assert "leave --only out" in capsys.readouterr().err

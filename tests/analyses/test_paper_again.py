@@ -343,6 +343,25 @@ def test_what_is_so_by_construction_is_said_to_be():
     assert "chance" not in built.said
 
 
+@pytest.mark.parametrize("observed", [False, True])
+def test_the_story_of_the_pictures_takes_observers_where_there_are_any(observed, monkeypatch):
+    script = load_script("analyses", "story")
+    story = emcog.Transcript.from_text(TEXT, "late_letter")
+    named = SimpleNamespace(name="pieman", dataset="kumar2023", caveat="", transcript=story,
+                            crowd=lambda: SimpleNamespace(names=("a", "b") if observed else ()))  # fmt: skip
+    monkeypatch.setattr("emcog.reproduce.setting.find_stories", lambda *a, **k: ([_small(story)], {}))
+    monkeypatch.setattr(script, "find_stories", lambda names: ([named], {}))
+    for part in ("_matrix", "_recalled"):
+        monkeypatch.setattr(script, part, lambda *a: [])
+    monkeypatch.setattr(script, "_told", lambda story, heard: [{"metric": "surprisal"}])
+    setting = Setting(quick=True)
+    monkeypatch.setattr(setting, "hear", lambda story: None)
+    told = [row["story"] for row in script.rows(setting)]
+    assert told == ["late_letter", "pieman"][: 1 + observed]
+    assert ("kumar2023/pieman" in setting.inputs) == observed
+    assert [line.startswith("people's density") for line in setting.missing] == ([] if observed else [True])
+
+
 def test_the_speeds_cross_where_they_do():
     script = load_script("analyses", "throughput")
     memory, full = script.METHODS
@@ -407,8 +426,13 @@ def test_the_summary_tells_what_came_out_and_what_is_missing(tmp_path):
         common | {"method": "F", "estimate": 0.01, "ci_low": 0.0, "ci_high": 0.02, "p": 0.4, "layer": None},
     ]
     setting.caveats.append("late_letter: the author's")
-    write_report(tmp_path / "cohesion", setting.report("cohesion", rows, model=False))
+    table = setting.report("cohesion", rows, model=False)
+    write_report(tmp_path / "cohesion", table)
+    assert "## Time" not in summary_page(tmp_path)
+    table.attrs["provenance"]["took"] = {"seconds": 12.3, "cores": 2}
+    write_report(tmp_path / "cohesion", table)
     page = summary_page(tmp_path)
+    assert "| cohesion | quick | 12.3 | 2 |" in page.split("## Time")[1]
     first, second, third = [line for line in page.splitlines() if line.startswith("| demo/late_letter")]
     whose = "demo/late_letter (the author's scene breaks)"
     assert first == f"| {whose} | modularity minus random 0.02, p = 0.002, 12 events | [0.01, 0.03] | yes |"
@@ -445,6 +469,7 @@ def test_a_small_analysis_runs_from_its_script(tmp_path, monkeypatch, capsys):
     assert table["estimate"].between(0, 1).all()
     told = json.loads((tmp_path / "granularity" / "provenance.json").read_text())
     assert told["missing"] == ["x: not here"] and told["model"]["name"] == "embedded"
+    assert told["took"]["seconds"] > 0 and told["took"]["cores"] >= 1
     before = (tmp_path / "granularity" / "report.parquet").stat().st_mtime_ns
     assert analysis("granularity", "doc") == 0  # done already
     assert (tmp_path / "granularity" / "report.parquet").stat().st_mtime_ns == before
