@@ -51,7 +51,7 @@ def draw(report: pd.DataFrame) -> tuple[Figure, str]:
         "against the others. A distance alone favours any method that spreads its boundaries "
         "evenly, as people do."
     )
-    about += " Optimal: the most modular events in the key graph of all layers, which people had no part in."
+    about += " Optimal: the most modular events in the key graph of all layers, by nobody's judgement."
     bars = "95% intervals over observers, or for a list over stretches of the story where the measure allows one."
     n = {f"{k} (boundaries)": v for k, v in counted(methods).items()}
     return figure, caption(report, about, bars, n | {f"{k} (observers)": v for k, v in counted(people).items()})
