@@ -18,6 +18,8 @@ from emcog.human.readers.kumar import read_kumar_transcript
 FUZZ = settings(
     max_examples=int(os.environ.get("EMCOG_FUZZ", "15")), deadline=None, suppress_health_check=list(HealthCheck)
 )
+FEW = settings(FUZZ, max_examples=min(FUZZ.max_examples // 5, 60))
+"""For files that are read in processes of their own."""
 LINES = b'{"input": "a", "answer": ["b"], "length": 3}\n{"input": "c", "answer": [], "length": 4}\n'
 
 
@@ -68,7 +70,7 @@ def test_spoiled_releases(story, release, tmp_path, limited):
     files = [path.relative_to(release) for path in sorted((release / story).rglob("*")) if path.is_file()]
     place = tmp_path / "spoiled"
 
-    @FUZZ
+    @FEW
     @given(which=st.sampled_from(files), data=st.data())
     def check(which, data):
         shutil.rmtree(place, ignore_errors=True)

@@ -6,11 +6,11 @@ MATLAB files. The release's pickles (outputs/) are never opened.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from emcog.errors import DataError
+from emcog.human.readers.matlab import read_matlab
 from emcog.human.readers.matrix import onsets_of
 from emcog.human.readers.source import Options, Read, open_text
 from emcog.options import check_choice
@@ -90,8 +90,8 @@ def _presses(path: Path, variable: str) -> np.ndarray:
     ------
     DataError : another shape; more people than samples, which is the other way round.
     """
-    values = _matlab(path, variable)
-    if values.ndim != 2 or values.shape[0] > values.shape[1]:
+    values = read_matlab(path, variable)
+    if values.ndim != 2 or values.shape[0] > values.shape[1] or values.dtype.kind not in "fiub":
         raise DataError(
             f"{path}: {variable} has the shape {values.shape}, where people x samples are needed, with more samples "
             "than people: turn it round, or fetch the release again"
@@ -142,21 +142,11 @@ def _monkey(source: Path, found: Read) -> None:
                 found.mark(name, start + sample, time_s=(start + sample) / 1000)
 
 
-def _matlab(path: Path, variable: str) -> np.ndarray:
-    """A variable of a MATLAB file (version 7 or older)."""
-    from scipy.io import loadmat
-
-    try:
-        data: dict[str, Any] = loadmat(path, variable_names=[variable])
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file: the release is not complete; fetch it again") from None
-    except NotImplementedError:
-        raise DataError(f"{path}: a MATLAB 7.3 file: save it as version 7 (save -v7)") from None
-    except Exception as error:
-        raise DataError(f"{path}: cannot be read as a MATLAB file: {' '.join(str(error).split())[:120]}") from None
-    if variable not in data:
-        raise DataError(f"{path}: no variable {variable!r}: is it another release?")
-    return np.asarray(data[variable])
+def _times(path: Path, variable: str) -> np.ndarray:
+    values = read_matlab(path, variable)
+    if values.dtype.kind not in "fiub":
+        raise DataError(f"{path}: {variable!r} holds no numbers: fetch it again")
+    return values.ravel().astype(np.float64)
 
 
 def read_kumar_transcript(folder: Path) -> Transcript:
@@ -174,10 +164,8 @@ def read_kumar_transcript(folder: Path) -> Transcript:
             f"{folder}: not a story of the release: name <Story> or <Story>/sourcedata, of {', '.join(STORIES)}"
         )
     source, suffix = _sourcedata(folder), STORIES[name].suffix
-    cells = _matlab(source / "words.mat", f"words{suffix}")
-    words = [str(np.asarray(cell).ravel()[0]) if np.asarray(cell).size else "" for cell in cells.ravel()]
-    onset = _matlab(source / "word_onsets.mat", f"onsets{suffix}").ravel().astype(np.float64)
-    offset = _matlab(source / "word_offsets.mat", f"offsets{suffix}").ravel().astype(np.float64)
+    words = [str(word) for word in read_matlab(source / "words.mat", f"words{suffix}").ravel()]
+    onset, offset = (_times(source / f"word_{what}.mat", f"{what}{suffix}") for what in ("onsets", "offsets"))
     if not len(words) == len(onset) == len(offset):
         raise DataError(
             f"{source}: {len(words)} words, {len(onset)} onsets and {len(offset)} offsets: they must be as many"
