@@ -26,6 +26,7 @@ fixed       cohesion of events of fixed length and of such refined, in keys that
 together    slopes of two correlated signals and of both of the word before, none or one of them true; the gain's p of
             all moved together (half of the runs)
 mixed       the regression with a random intercept an observer (a quarter of the runs)
+signals     the correlation of a signal that wanders slowly with the share of a crowd that knows nothing of it
 stretches   how often the 95% interval over stretches of a list without observers holds its mean over stories
 
 Runs are kept in the folder runs/ of the report, a file for every CHUNK of them: what was stopped goes on where it was.
@@ -58,7 +59,7 @@ QUICK_PARTS = ("agreement", "power", "recall")
 CHUNK = 50
 CONTINUOUS = (
     "wasserstein", "boundary_density", "point_biserial", "agreement_index", "slope", "delta_log_likelihood",
-    "modularity", "conductance", "intra_inter",
+    "modularity", "conductance", "intra_inter", "signal_correlation",
 )  # fmt: skip
 """Measures with many values; the others count boundaries, and their p, which count ties, are careful."""
 STEPS = (
