@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from emcog.files import write_files
+from emcog.records import parse_json
 
 if TYPE_CHECKING:
     from emcog.lm.load import LM
@@ -215,7 +216,7 @@ def _unpacked(path: Path) -> tuple[Tensors, dict[str, Any]] | None:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if told.get("sha256") != _checksum(tensors, told.get("plain", "")):
             return None
-        return tensors, json.loads(told["plain"])
+        return tensors, parse_json(told["plain"])
     except (SafetensorError, OSError, ValueError, KeyError):
         return None
 

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from emcog.lm.training.memory import keep_freed_memory
 from emcog.lm.training.settings import TrainSettings
 from emcog.lm.training.tokens import TokenStore, open_tokens
 from emcog.pages import commit, processor
+from emcog.records import parse_json
 
 VOCABULARY_CHARACTERS = 28_000_000
 """Characters, spread over all files, that a new vocabulary is learnt from."""
@@ -134,10 +136,11 @@ def export(trainer: Trainer, tokenizer: Any, store: TokenStore, folder: Path, st
 
 def _record_of(folder: Path) -> dict[str, Any]:
     """What is known about a model: its weights' checksum and, where it has one, the record of its training."""
-    import json
-
     path = folder / "training.json"
-    told = json.loads(path.read_text()) if path.exists() else {}
+    told: Any = {}
+    with suppress(ValueError, OSError):  # one that is spoiled is no reason to lose what was trained
+        told = parse_json(path.read_bytes())
+    told = told if isinstance(told, dict) else {}
     return {"weights_sha256": sha256_file(folder / "model.safetensors"), **told}
 
 
