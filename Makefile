@@ -14,6 +14,7 @@ PYTHON := $(firstword $(foreach p,$(CANDIDATES),$(shell \
 BIN := .venv/bin
 READY := .venv/.ready
 OLDEST_READY := .oldest/.ready
+TOGETHER := -n 2 --dist loadfile
 OLDEST_TESTS := tests/lm tests/segmentation tests/cli
 STORY := datasets/demo/late_letter.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
@@ -63,8 +64,10 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Two processes of one thread each: files of tests do not know of each other.
+unit oldest: export OMP_NUM_THREADS := 1
 unit: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest $(TOGETHER)
 
 # The oldest transformers and pandas we promise to work with, laid in front of those in .venv: a few wheels, no second
 # torch.
@@ -78,7 +81,7 @@ oldest: $(OLDEST_READY)
 	@$(BIN)/python -c 'import pandas, transformers; pins = open("oldest.txt").read().split(); \
 		found = [f"{m.__name__}=={m.__version__}" for m in (pandas, transformers)]; \
 		print("with", *found); assert set(found) <= set(pins), "the oldest versions are not in front"'
-	$(BIN)/pytest $(OLDEST_TESTS)
+	$(BIN)/pytest $(TOGETHER) $(OLDEST_TESTS)
 
 # What is too slow for every test: 200 kills, thousands of spoiled files, every command in every bad environment, two
 # workers against one. Hours on a quiet machine; the counts are written into docs/robustness.md and docs/batch.md.

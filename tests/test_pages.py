@@ -53,7 +53,9 @@ def test_what_was_measured_on_is_told(monkeypatch):
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
 def test_every_marked_place_is_filled_by_a_script_that_exists(page):
     text = page.read_text(encoding="utf-8")
-    found = re.findall(r"<!-- begin (\S+): written by (\S+\.py)(?: --campaign)? --write -->(.*?)<!-- end \1 -->", text, re.DOTALL)
+    found = re.findall(
+        r"<!-- begin (\S+): written by (\S+\.py)(?: --campaign)? --write -->(.*?)<!-- end \1 -->", text, re.DOTALL
+    )
     assert len(found) == text.count("<!-- begin")
     for name, script, filled in found:
         assert (DOCS.parent / script).is_file()

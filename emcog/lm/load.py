@@ -171,7 +171,7 @@ def load_lm(
     if embedded:
         from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-        with _no_progress_bar():
+        with no_progress_bar():
             model = LlamaForCausalLM.from_pretrained(EMBEDDED, dtype=kind, use_safetensors=True, local_files_only=True)
         tokenizer = PreTrainedTokenizerFast.from_pretrained(EMBEDDED, local_files_only=True)
     else:
@@ -186,8 +186,8 @@ def load_lm(
 
 
 @contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    """Sixteen megabytes need none."""
+def no_progress_bar() -> Iterator[None]:
+    """transformers shows none meanwhile: some megabytes are there at once."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()

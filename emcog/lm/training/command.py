@@ -10,6 +10,7 @@ from typing import Any
 from emcog.errors import DataError, StorageError
 from emcog.excerpts import escaped
 from emcog.files import sha256_file, told_by_rust, write_folder
+from emcog.lm.load import no_progress_bar
 from emcog.lm.training.batches import Curriculum
 from emcog.lm.training.corpus import check_words, sample_text
 from emcog.lm.training.loop import Trainer, build_model
@@ -122,7 +123,7 @@ def export(trainer: Trainer, tokenizer: Any, store: TokenStore, folder: Path, st
 
     def fill(place: Path) -> None:
         """Write the model's files."""
-        with told_by_rust():
+        with told_by_rust(), no_progress_bar():
             deepcopy(trainer.model).to("cpu", torch.bfloat16).save_pretrained(place)
             tokenizer.save_pretrained(place)
         (place / "training.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
