@@ -75,7 +75,7 @@ def write_results(table: pd.DataFrame, jobs: Sequence[Job], store: Store, names:
 def _write_rows(
     chosen: list[Job], store: Store, names: Sequence[str], kinds: dict[str, pa.DataType], schema: pa.Schema, path: Path
 ) -> None:
-    with pq.ParquetWriter(path, schema) as writer:
+    with open(path, "wb") as file, pq.ParquetWriter(file, schema) as writer:
         for job in chosen:
             writer.write_table(_rows(job, store, names, kinds, schema))
 
@@ -86,7 +86,8 @@ def _rows(job: Job, store: Store, names: Sequence[str], kinds: dict[str, pa.Data
     try:
         if record is None or sha256_file(path) != record["files"][ROWS]["sha256"]:
             raise StorageError(f"{path} was changed: delete its folder and run the batch again")
-        table = pq.read_table(path)
+        with open(path, "rb") as file:  # Arrow takes names in UTF-8 only
+            table = pq.read_table(file)
     except (OSError, KeyError, TypeError, pa.ArrowException) as error:
         raise _unreadable(path, error) from error
     about = _about(job, names)
@@ -111,7 +112,8 @@ def _schemas(done: Sequence[Job], store: Store) -> Iterator[pa.Schema]:
     for job in done:
         path = store.folder(job) / ROWS
         try:
-            found = pq.read_schema(path)
+            with open(path, "rb") as file:
+                found = pq.read_schema(file)
         except (OSError, pa.ArrowException) as error:
             raise _unreadable(path, error) from error
         # The columns of the job say the same more exactly.

@@ -14,6 +14,7 @@ from emcog.batch.jobs import Job
 from emcog.errors import EmcogError, StorageError
 from emcog.excerpts import first_words, one_line
 from emcog.files import sha256_file, write_files, write_folder
+from emcog.parquet import write_parquet
 
 if TYPE_CHECKING:
     from emcog.batch.compute import Made
@@ -114,7 +115,7 @@ class Store:
 
 def _fill(place: Path, job: Job, made: "Made") -> None:
     made.fill(place)
-    write_files(place, {ROWS: lambda path: made.rows.to_parquet(path, index=False)})
+    write_files(place, {ROWS: lambda path: write_parquet(made.rows, path)})
     files = {path.name: {"bytes": path.stat().st_size, "sha256": sha256_file(path)} for path in sorted(place.iterdir())}
     record = {
         "format": FORMAT, "key": job.key, "compute": job.compute,

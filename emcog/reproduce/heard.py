@@ -20,6 +20,7 @@ from emcog.files import write_files
 from emcog.graph import BandedGraph, BlockSums
 from emcog.lm import LM, listen
 from emcog.lm.hearing import word_table
+from emcog.parquet import read_parquet, write_parquet
 from emcog.segmenting import METHODS
 from emcog.stats import Keys
 from emcog.stats.cohesion import DENSE, scored_graph
@@ -192,7 +193,7 @@ def hear(
     digest = heard_as(transcript, lm)
     names = {part: f"{transcript.name}-{digest}.{part}" for part in ("tokens.parquet", "keys.npy")}
     if folder is not None and not renew and (folder / names["tokens.parquet"]).is_file():
-        tokens = pd.read_parquet(folder / names["tokens.parquet"])
+        tokens = read_parquet(folder / names["tokens.parquet"])
         keys = folder / names["keys.npy"]
         kept = np.load(keys, allow_pickle=False) if keys.is_file() else None
         return Heard(transcript, tokens, word_table(transcript, tokens), kept)
@@ -206,7 +207,7 @@ def hear(
     array = None if keys_heard is None else keys_heard.array()
     if folder is not None:
         contents = {} if array is None else {names["keys.npy"]: _bytes(array)}
-        write_files(folder, contents | {names["tokens.parquet"]: lambda path: listening.tokens.to_parquet(path)})
+        write_files(folder, contents | {names["tokens.parquet"]: lambda path: write_parquet(listening.tokens, path)})
     return Heard(transcript, listening.tokens, listening.words, array)
 
 

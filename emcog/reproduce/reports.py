@@ -14,6 +14,7 @@ import emcog
 from emcog.errors import DataError
 from emcog.files import write_files
 from emcog.pages import commit
+from emcog.parquet import read_parquet, write_parquet
 from emcog.stats import COLUMNS, tidy
 
 NAME = "report"
@@ -68,7 +69,7 @@ def write_report(folder: Path, table: pd.DataFrame) -> list[Path]:
     return write_files(
         folder,
         {
-            f"{NAME}.parquet": lambda path: plain.to_parquet(path, index=False),
+            f"{NAME}.parquet": lambda path: write_parquet(plain, path),
             f"{NAME}.csv": plain.to_csv(index=False).encode(),
             PROVENANCE: json.dumps(provenance, indent=1).encode(),
         },
@@ -79,7 +80,7 @@ def read_report(folder: Path) -> pd.DataFrame:
     """A report, with its provenance in `attrs["provenance"]`; DataError where there is none."""
     if not (folder / PROVENANCE).is_file() or not (folder / f"{NAME}.parquet").is_file():
         raise DataError(f"{folder}: no report here: make it with emcog reproduce {folder.name}")
-    table = pd.read_parquet(folder / f"{NAME}.parquet")
+    table = read_parquet(folder / f"{NAME}.parquet")
     table.attrs["provenance"] = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
     return table
 

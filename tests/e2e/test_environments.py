@@ -68,7 +68,7 @@ ENVIRONMENTS = {
 TOGETHER = {"no home, ASCII, no network, NO_COLOR, 40 columns": {**OLD, **NOBODY, "NO_COLOR": "1", "COLUMNS": "40"}}
 CASES = [
     *[(name, command) for name in ENVIRONMENTS for command in COMMANDS if CAMPAIGN],
-    *[(name, "segment") for name in TOGETHER],
+    *[(name, which) for name in TOGETHER for which in ("segment", "batch")],
 ]
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from emcog.errors import DataError
 from emcog.human.datasets.cards import DatasetCard
 from emcog.human.datasets.dataset import Dataset, OnDemand
+from emcog.parquet import read_parquet
 from emcog.transcript import Transcript, read_transcript
 
 
@@ -43,7 +44,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     import pyarrow
 
     try:
-        return pd.read_parquet(path)
+        return read_parquet(path)
     except (pyarrow.ArrowException, ValueError, OSError) as error:
         told = " ".join(str(error).split())[:120]
         raise DataError(f"{path}: cannot be read as Parquet ({told}): fetch it again") from None
