@@ -98,6 +98,9 @@ def test_spoiled_annotations(name, recognised, tmp_path_factory, limited):
     @FUZZ
     @given(content=st.one_of(st.composite(spoiled)(good), st.binary(max_size=200)))
     @example(content=b"")
+    @example(content=b",")
+    @example(content=b'"')
+    @example(content=b";;\n;;")
     @example(content=b"[" * 100_000)
     @example(content=b"<a>" * 100_000)
     @example(content=b'"' + b"x" * 200_000)

@@ -129,6 +129,8 @@ def cells_of(source: Source, delimiter: str | None = None) -> tuple[list[str], l
     except csv.Error as error:  # a quote that is never closed swallows the rest of a file
         raise source.error(f"not a table ({error}): look for a quotation mark that is never closed") from None
     body = [(i + 1, [cell.strip() for cell in row]) for i, row in enumerate(rows) if any(cell.strip() for cell in row)]
+    if not body:
+        raise source.error("a table of empty cells alone: give annotations")
     header = body[0][1]
     for number, row in body[1:]:
         if len(row) > len(header):
