@@ -49,6 +49,8 @@ def tells_damage(place: int) -> Callable[[F], F]:
     """A decorator: whatever goes wrong in reading a memory, whose folder is argument number `place`, is one line."""
 
     def decorate(function: F) -> F:
+        """The function, so that it tells damage."""
+
         @functools.wraps(function)
         def told(*arguments: Any, **options: Any) -> Any:
             try:

@@ -85,6 +85,7 @@ def tfidf_cosine(texts: Sequence[str], events: Sequence[str]) -> np.ndarray:
     idf = np.log((1 + len(events)) / (1 + np.array([held[word] for word in place], dtype=float))) + 1
 
     def vectors(many: Sequence[Counter[str]]) -> np.ndarray:
+        """Weighted counts of words, a row a text."""
         out = np.zeros((len(many), len(place)))
         for row, one in zip(out, many, strict=True):
             for word, n in one.items():

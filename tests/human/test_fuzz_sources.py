@@ -81,4 +81,5 @@ def test_spoiled_releases(story, release, tmp_path, limited):
             told(lambda: read_annotations(place / story, "kumar"))
             told(lambda: read_kumar_transcript(place / story))
 
+    assert len(read_annotations(release / story, "kumar").marks) and len(read_kumar_transcript(release / story).words)
     check()

@@ -75,6 +75,8 @@ def load_films(folder: Path, card: DatasetCard) -> Dataset:
     films = table(folder, "films.csv").set_index("film")
 
     def one(film: str) -> Callable[[], AnnotationSet]:
+        """What reads the presses of a film."""
+
         def read() -> AnnotationSet:
             found = read_annotations(tidy, stimulus=film, duration_s=float(films.loc[film, "duration_s"]))
             # Everybody who took part counts, whether or not they pressed: the table numbers them from 0.
@@ -127,6 +129,8 @@ def load_natural_stories(folder: Path, card: DatasetCard) -> Dataset:
     words = table(folder, "words.csv") if (folder / "words.csv").is_file() else _natural_stories_source(folder)
 
     def story(number: int) -> Callable[[], Transcript]:
+        """What reads a story."""
+
         def read() -> Transcript:
             own = words[words["story"] == number]
             onset = own["onset_s"].to_numpy() if "onset_s" in own else np.nan
@@ -210,6 +214,8 @@ def load_narratives(folder: Path, card: DatasetCard) -> Dataset:
         raise DataError(f"{folder}: no align.csv in it: the dataset is not complete")
 
     def one(path: Path) -> Callable[[], Transcript]:
+        """What reads a story's alignment."""
+
         def read() -> Transcript:
             made = read_transcript(path, format="gentle")
             return Transcript(made.text, made.words, path.parent.name, made.format, made.sha256)

@@ -72,6 +72,7 @@ def fused_layout(
     reach = _reach(far, n)
 
     def seen(row: torch.Tensor, head: torch.Tensor, query: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+        """Whether a query sees the key at a place."""
         key = place % n
         distance = query - key  # within a document as between their positions
         inside = distance < reach[row]

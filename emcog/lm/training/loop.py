@@ -252,6 +252,7 @@ class _Curve:
             self.flush()
 
     def flush(self) -> None:
+        """Write the lines that wait."""
         try:
             with open(self.path, "a") as file:
                 file.writelines(self.pending)

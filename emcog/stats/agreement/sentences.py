@@ -15,8 +15,8 @@ def hamming(batch: Partitions, crowd: Crowd, settings: AgreementSettings) -> np.
 
     NaN with fewer than two sentences.
     """
-    assert crowd.sentences is not None  # Measure.missing has seen to it
-    breaks = crowd.sentences[crowd.sentences > 0]
+    sentences = np.empty(0, dtype=np.int64) if crowd.sentences is None else crowd.sentences
+    breaks = sentences[sentences > 0]
     if len(breaks) == 0:
         return np.full(len(batch), np.nan)
     nearest = _nearest_break(crowd, breaks)
