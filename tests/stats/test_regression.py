@@ -146,14 +146,18 @@ def test_the_shift_test_is_a_loop_over_shifts():
     x, controls = rng.normal(size=n), np.column_stack([np.ones(n), rng.normal(size=n)])
     residual, weight = rng.normal(size=n), rng.uniform(0.5, 2, n)
     found = shift_test(x, controls, residual, weight, story, 20_000, 0)
-    fit = sm.WLS(x, controls, weight).fit()
-    free = x - controls @ fit.params
-    scores = [[np.roll(free[story == s], k) @ residual[story == s] for k in range((story == s).sum())] for s in "ab"]
-    every = np.add.outer(*scores).ravel()
+    free = np.asarray(sm.WLS(x, controls, weight).fit().resid)
+
+    def statistic(moved):
+        """The slope of a regression of what is left of the words on all columns, over its standard error at scale 1."""
+        fit = sm.WLS(residual / weight, np.column_stack([controls, moved]), weight).fit()
+        return fit.params[-1] / np.sqrt(fit.normalized_cov_params[-1, -1])
+
+    parts = [[np.roll(free[story == s], d) for d in range((story == s).sum())] for s in "ab"]
+    every = np.array([statistic(np.concatenate([one, other])) for one in parts[0] for other in parts[1]])
     assert found["null_mean"] == pytest.approx(every.mean(), abs=4 * every.std() / np.sqrt(20_000))
     assert found["null_sd"] == pytest.approx(every.std(), rel=0.03)
-    observed = free @ residual
-    assert found["z"] == pytest.approx((observed - found["null_mean"]) / found["null_sd"])
+    assert found["z"] == pytest.approx((statistic(x) - found["null_mean"]) / found["null_sd"])
 
 
 @pytest.mark.parametrize("lags", [0, 1])
@@ -182,16 +186,21 @@ def test_the_gain_test_is_a_loop_over_shifts():
     x, controls = rng.normal(size=(n, k)), np.column_stack([np.ones(n), rng.normal(size=n)])
     residual, weight, fold = rng.normal(size=n), rng.uniform(0.5, 2, n), rng.integers(0, folds, n)
     found = gain_test(x, controls, residual, weight, fold, story, 30, 2000, 0)
-    free = x - controls @ np.linalg.solve(controls.T @ (controls * weight[:, None]), controls.T @ (x * weight[:, None]))
+    free = np.asarray(sm.WLS(x, controls, weight).fit().resid)
+    left = np.asarray(sm.WLS(residual / weight, controls, weight).fit().resid) * weight
 
-    def gain(moved):
+    def likelihood(columns):
+        """To second order, of each fold by a step that the others make."""
         total = 0.0
         for f in range(folds):
-            sides = [(moved[part], residual[part], weight[part]) for part in (fold != f, fold == f)]
+            sides = [(columns[part], left[part], weight[part]) for part in (fold != f, fold == f)]
             (u, v), (own, bend) = [(a.T @ r, a.T @ (a * w[:, None])) for a, r, w in sides]
             b = np.linalg.solve(v, u)
             total += b @ own - b @ bend @ b / 2
         return total / 30
+
+    def gain(moved):
+        return likelihood(np.column_stack([controls, moved])) - likelihood(controls)
 
     parts = [[np.roll(free[story == s], d, axis=0) for d in range((story == s).sum())] for s in "ab"]
     every = np.array([gain(np.concatenate([one, other])) for one in parts[0] for other in parts[1]])
