@@ -142,11 +142,14 @@ class AnnotationSet:
 
         Raises
         ------
-        DataError : neither observers nor a list; marks of several grades; with a story, marks that do not fit it.
+        DataError : neither observers nor a list; ratings alone; marks of several grades; with a story, marks that do not
+            fit it.
         """
         self._require_one_grade()
         if not self.observers and not self.lists:
             raise DataError(f"{self._where}: no observers and no list: there is nothing to count")
+        if len(self.ratings) and not len(self.marks) and not self.lists:
+            raise DataError(f"{self._where}: ratings, and no marks: there are no boundaries to count")
         if story is not None and (self.unit == "word" or words_of(story).timed):
             crowd = self.crowd(story)
             counts = crowd.marked.sum(axis=1) if self.observers else [len(crowd.starts)]

@@ -60,6 +60,16 @@ def test_a_row_a_word_with_flags_has_its_marks_where_the_flag_is_1(write, flag, 
     assert not len(people.ratings)
 
 
+@pytest.mark.parametrize("header", ["observer,boundary", "observer,press,word", "boundary"])
+def test_flags_without_a_count_of_words_are_no_times(write, header):
+    cells = {"observer": "ann", "word": "so"}
+    rows = [",".join(cells.get(name, "01"[i == 3]) for name in header.split(",")) for i in range(7)]
+    with pytest.raises(DataError, match="nothing but 0 and 1.*word_index"):
+        read_annotations(write("a.csv", "\n".join([header, *rows])), format="long")
+    few = write("b.csv", "observer,time_s\nann,0\nann,1\n")
+    assert by_observer(read_annotations(few)) == {"ann": [0.0, 1.0]}
+
+
 def test_times_beside_words_are_read_as_neither_until_one_is_named(write):
     path = write("a.csv", "participant,word_index,rt\nann,2,300\nann,7,412\n")
     with pytest.raises(DataError, match=r"both 'rt'.*'word_index'.*time_column or word_column"):
@@ -78,6 +88,8 @@ def test_ratings(write):
     people = read_annotations(write("a.csv", "rater,time,rating\nann,0,1\nann,2,3\nbob,1,\n"))
     assert (len(people.marks), people.observers) == (0, ("ann", "bob"))
     assert people.mean_rating(np.array([1.0])).tolist() == [2.0]
+    with pytest.raises(DataError, match="ratings, and no marks"):
+        people.event_count()
 
 
 def test_one_stimulus_of_several(write):
