@@ -21,11 +21,11 @@ reading     reading times that wander slowly on such a signal
 cohesion    modularity, conductance and similarity of independent events in keys that wander slowly
 recall      lag-CRP, asymmetry and clustering of recalls in random order
 layers      the same of a memory whose layers recall the same events in each step, in the same random order or nearly so
-effects     regressions and reading times where the signal does have a say: power and intervals (a quarter of the runs)
-fixed       cohesion of events of fixed length and of such refined, in keys that they know nothing of (half of the runs)
+effects     regressions and reading times where the signal does have a say: power and intervals (half of the runs)
+fixed       cohesion of events of fixed length and of such refined, in keys that they know nothing of
 together    slopes of two correlated signals and of both of the word before, none or one of them true; the gain's p of
-            all moved together (half of the runs)
-mixed       the regression with a random intercept an observer (a quarter of the runs)
+            all moved together
+mixed       the regression with a random intercept an observer
 signals     the correlation of a signal that wanders slowly with the share of a crowd that knows nothing of it
 stretches   how often the 95% interval over stretches of a list without observers holds its mean over stories
 
@@ -74,9 +74,7 @@ REASONS = {
     "lag_crp": "a few steps a subject make few values, and the effective number of steps is at most their number: "
     "where recall is random that is careful",
     "delta_log_likelihood": "a difference of nested models' likelihoods has no normal distribution where there is "
-    "hardly an effect (Vuong, 1989; Clark and McCracken, 2001). Tried: the jackknife over stretches of the gain with "
-    "the fits as they are, with fits without each stretch, and the latter of the signed root, which came nearest and "
-    "is taken",
+    "hardly an effect (Vuong, 1989; Clark and McCracken, 2001)",
 }
 """Why an interval of a measure may be outside 93% to 97%, and what was tried; said only where it is."""
 CELL = ["test", "kind", "metric", "variant", "null_model"]

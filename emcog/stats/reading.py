@@ -10,6 +10,7 @@ from emcog.errors import DataError
 from emcog.options import check_number
 from emcog.stats import linear, resampling
 from emcog.stats.designs import check_columns, control_columns, with_past
+from emcog.stats.gains import fitted_linear, gain_interval
 from emcog.stats.nulls import against
 from emcog.stats.rows import tidy
 from emcog.stats.stretches import SIZE, t_interval
@@ -158,8 +159,9 @@ class _Words:
         out.append({"metric": "likelihood_ratio", "variant": full.kind, "unit": "chi2"} | test)
         without = [linear.totals_without(self.y, self.matrix(c), self.fold, self.unit)
                    for c in (self.baseline | columns, self.baseline)]  # fmt: skip
-        left = len(self.unit) - np.bincount(self.unit)
-        low, high = resampling.jackknifed_root(gain.mean(), (without[0] - without[1]) / left)
+        left = (without[0] - without[1]) / (len(self.unit) - np.bincount(self.unit))
+        fits = [fitted_linear(self.y, self.matrix(c)) for c in (self.baseline, self.baseline | columns)]
+        low, high = gain_interval(gain.mean(), left, *fits, self.unit)
         out.append({"metric": "delta_log_likelihood", "variant": "cross-validated", "unit": "nats/word",
                     "estimate": gain.mean(), "ci_low": low, "ci_high": high, "null_model": "circular_shift"}
                    | against(float(gain.mean()), self.moved(columns)))  # fmt: skip

@@ -11,7 +11,7 @@ import pandas as pd
 
 from emcog.errors import DataError, OptionError
 from emcog.options import check_choice, check_number
-from emcog.stats import glm, linear, resampling
+from emcog.stats import gains, glm, linear, resampling
 from emcog.stats.designs import CONTROLS, Design, make_design
 from emcog.stats.rows import tidy
 from emcog.stats.shifts import gain_test, shift_test
@@ -275,13 +275,14 @@ class _Model:
         if self.kind == "linear":
             each = [linear.held_out(d.y, d.matrix(c), fold) for c in (d.full, d.base)]
             without = [linear.totals_without(d.y, d.matrix(c), fold, unit) for c in (d.full, d.base)]
+            fits = [gains.fitted_linear(d.y, d.matrix(c)) for c in (d.base, d.full)]
         else:
             each = [glm.held_out(d.matrix(c), d.y, d.size, fold, self.family) for c in (d.full, d.base)]
             without = [glm.totals_without(d.matrix(c), d.y, d.size, fold, unit, self.family) for c in (d.full, d.base)]
+            fits = [gains.fitted_glm(d.y, d.matrix(c), d.size, self.family) for c in (d.base, d.full)]
         gained = each[0] - each[1]
-        low, high = resampling.jackknifed_root(
-            gained.mean(), (without[0] - without[1]) / (len(unit) - np.bincount(unit))
-        )
+        left = (without[0] - without[1]) / (len(unit) - np.bincount(unit))
+        low, high = gains.gain_interval(gained.mean(), left, *fits, unit)
         own = {name: column for name, column in d.full.items() if name not in d.base}
         chance = gain_test(*self._left(d.base, own), word_fold, d.word_story, len(gained), n_null, self.seed)
         row = {"metric": "delta_log_likelihood", "variant": "cross-validated", "unit": "nats/word",

@@ -42,20 +42,70 @@ def jackknife_errors(X: np.ndarray, residual: np.ndarray, weight: np.ndarray, st
     Source: delete-a-group jackknife, Tukey (1958); as a sandwich it is CR3 (Bell & McCaffrey, 2002, whose degrees of
     freedom these are; for the jackknife Hansen, 2022).
     """
-    parts = rows_of(stretch)
-    if len(parts) < 2:
+    if len(np.unique(stretch)) < 2:
         return Errors(*np.full((2, X.shape[1]), np.nan))
+    left = _leave_out(X, residual, weight, stretch)
+    errors = np.sqrt(np.diagonal(left.covariance())) / left.unit
+    return Errors(errors, _freedom(left.information, left.inverse, _pinv(left.information.sum(0))))
+
+
+def effect_error(
+    X: np.ndarray, residual: np.ndarray, weight: np.ndarray, stretch: np.ndarray, b: np.ndarray, n_base: int
+) -> float:
+    """The error over stretches of what some columns do together, as a share of it.
+
+    What they do is the root of b' V b, V the information of their coefficients b beside the other columns: the expected
+    likelihood ratio. Its error is that of the combination of coefficients by which it grows.
+
+    Parameters
+    ----------
+    X, residual, weight, stretch : as in `jackknife_errors`. b : (k,), the fit's coefficients.
+    n_base : how many of the first columns are the others.
+    """
+    left = _leave_out(X, residual, weight, stretch)
+    whole, own = left.information.sum(0), slice(n_base, None)
+    b = (b * left.unit)[own]
+    beside = whole[own, own] - whole[own, :n_base] @ _pinv(whole[:n_base, :n_base]) @ whole[:n_base, own]
+    grows = beside @ b
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.sqrt(grows @ left.covariance()[own, own] @ grows) / (b @ grows))
+
+
+@dataclass(frozen=True, eq=False)
+class _LeftOut:
+    """A regression without each of its stretches.
+
+    Coefficients are in units of each column's own information (`unit`, (k,)): a control that foretells the outcome
+    wholly (every boundary follows a sentence's end) leaves a direction without any, in which nothing can be said and by
+    which nothing may be moved.
+
+    information : (g, k, k), of each stretch. inverse : (g, k, k), of that of all others together. moved : (g, k), by
+    how much coefficients move when it is left out.
+    """
+
+    unit: np.ndarray
+    information: np.ndarray
+    inverse: np.ndarray
+    moved: np.ndarray
+
+    def covariance(self) -> np.ndarray:
+        """The coefficients' jackknife covariance (k, k)."""
+        n, off = len(self.moved), self.moved - self.moved.mean(0)
+        return (n - 1) / n * off.T @ off
+
+
+def _leave_out(X: np.ndarray, residual: np.ndarray, weight: np.ndarray, stretch: np.ndarray) -> _LeftOut:
+    parts = rows_of(stretch)
     information = np.array([(X[part] * weight[part, None]).T @ X[part] for part in parts])
     score = np.array([residual[part] @ X[part] for part in parts])
-    # In units of each column's own information: a control that foretells the outcome wholly (every boundary follows a
-    # sentence's end) leaves a direction without any, in which nothing can be said and by which nothing may be moved.
     unit = np.sqrt(np.maximum(np.diagonal(information.sum(0)), np.finfo(float).tiny))
     information = information / np.outer(unit, unit)
-    whole = information.sum(0)
-    inverse = np.linalg.pinv(whole - information, rcond=SINGULAR, hermitian=True)
-    moved = -np.einsum("gij,gj->gi", inverse, score / unit) / unit
-    errors = np.sqrt((len(parts) - 1) / len(parts) * ((moved - moved.mean(0)) ** 2).sum(0))
-    return Errors(errors, _freedom(information, inverse, np.linalg.pinv(whole, rcond=SINGULAR, hermitian=True)))
+    inverse = _pinv(information.sum(0) - information)
+    return _LeftOut(unit, information, inverse, -np.einsum("gij,gj->gi", inverse, score / unit))
+
+
+def _pinv(information: np.ndarray) -> np.ndarray:
+    return np.linalg.pinv(information, rcond=SINGULAR, hermitian=True)
 
 
 def _freedom(information: np.ndarray, without: np.ndarray, inverse: np.ndarray) -> np.ndarray:
