@@ -142,8 +142,8 @@ class AnnotationSet:
 
         Raises
         ------
-        DataError : neither observers nor a list; ratings alone; marks of several grades; with a story, marks that do not
-            fit it.
+        DataError : neither observers nor a list; ratings alone; marks of several grades; with a story, marks that
+            do not fit it.
         """
         self._require_one_grade()
         if not self.observers and not self.lists:

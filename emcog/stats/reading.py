@@ -160,8 +160,8 @@ class _Words:
         without = [linear.totals_without(self.y, self.matrix(c), self.fold, self.unit)
                    for c in (self.baseline | columns, self.baseline)]  # fmt: skip
         left = (without[0] - without[1]) / (len(self.unit) - np.bincount(self.unit))
-        fits = [fitted_linear(self.y, self.matrix(c)) for c in (self.baseline, self.baseline | columns)]
-        low, high = gain_interval(gain.mean(), left, *fits, self.unit)
+        alone, beside = (fitted_linear(self.y, self.matrix(c)) for c in (self.baseline, self.baseline | columns))
+        low, high = gain_interval(gain.mean(), left, alone, beside, self.unit)
         out.append({"metric": "delta_log_likelihood", "variant": "cross-validated", "unit": "nats/word",
                     "estimate": gain.mean(), "ci_low": low, "ci_high": high, "null_model": "circular_shift"}
                    | against(float(gain.mean()), self.moved(columns)))  # fmt: skip

@@ -282,7 +282,7 @@ class _Model:
             fits = [gains.fitted_glm(d.y, d.matrix(c), d.size, self.family) for c in (d.base, d.full)]
         gained = each[0] - each[1]
         left = (without[0] - without[1]) / (len(unit) - np.bincount(unit))
-        low, high = gains.gain_interval(gained.mean(), left, *fits, unit)
+        low, high = gains.gain_interval(gained.mean(), left, fits[0], fits[1], unit)
         own = {name: column for name, column in d.full.items() if name not in d.base}
         chance = gain_test(*self._left(d.base, own), word_fold, d.word_story, len(gained), n_null, self.seed)
         row = {"metric": "delta_log_likelihood", "variant": "cross-validated", "unit": "nats/word",

@@ -25,10 +25,10 @@ def shift_test(
 ) -> dict[str, Any]:
     """Score test of one predictor with a circular-shift null: columns null_mean, null_sd, z, p, n_null.
 
-    The statistic is U / sqrt(V): U = sum x'' r, where r is what the controls leave of each word's residual and x'' is x
-    without what they explain of it (other predictors are controls here), and V = sum w x''^2. For the null, x' (x'' where
-    x is) is moved around each story by a random distance of its own, and x'' is what the controls leave of it there; its
-    autocorrelation, and that of r, stay.
+    The statistic is U / sqrt(V): U = sum x'' r, where r is what the controls leave of each word's residual, x'' is x
+    without what they explain of it (other predictors are controls here), and V = sum w x''^2. For the null, x' (which
+    is x'' where x is) is moved around each story by a random distance of its own, and x'' is what the controls leave of
+    it there; its autocorrelation, and that of r, stay.
 
     Parameters
     ----------

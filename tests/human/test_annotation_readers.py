@@ -64,7 +64,7 @@ def test_a_row_a_word_with_flags_has_its_marks_where_the_flag_is_1(write, flag, 
 def test_flags_without_a_count_of_words_are_no_times(write, header):
     cells = {"observer": "ann", "word": "so"}
     rows = [",".join(cells.get(name, "01"[i == 3]) for name in header.split(",")) for i in range(7)]
-    with pytest.raises(DataError, match="nothing but 0 and 1.*word_index"):
+    with pytest.raises(DataError, match=r"nothing but 0 and 1.*word_index"):
         read_annotations(write("a.csv", "\n".join([header, *rows])), format="long")
     few = write("b.csv", "observer,time_s\nann,0\nann,1\n")
     assert by_observer(read_annotations(few)) == {"ann": [0.0, 1.0]}

@@ -60,7 +60,7 @@ def test_the_error_of_an_effect_is_that_of_fits_without_each_stretch(kind):
     found = effect_error(X, ours.residual, ours.weight, STRETCH, ours.coefficients, BASE)
     b = theirs.params[BASE:]
     beside = np.linalg.inv(np.linalg.inv((X * ours.weight[:, None]).T @ X)[BASE:, BASE:])
-    without = [by_statsmodels(kind, *(x[STRETCH != g] for x in (y, X, size))).params[BASE:] for g in range(STRETCHES)]
+    without = [by_statsmodels(kind, *(x[g != STRETCH] for x in (y, X, size))).params[BASE:] for g in range(STRETCHES)]
     along = np.array(without) @ beside @ b / (b @ beside @ b)
     error = np.sqrt((STRETCHES - 1) / STRETCHES * np.sum((along - along.mean()) ** 2))
     assert found == pytest.approx(error, rel=1e-6 if kind == "linear" else 0.05)

@@ -96,8 +96,8 @@ def _place(source: Source, header: list[str], body: Body, roles: Roles, flags: i
     timed = word is None or named == ["time"]
     if timed and "time" not in named and _flags_alone(body, int(time), roles["observer"]):  # type: ignore[arg-type]
         raise source.error(
-            f"column {header[time or 0]!r} holds nothing but 0 and 1, one for each word? Add a column word_index, counted "
-            "from 0; if these are seconds, name the column with time_column"
+            f"column {header[time or 0]!r} holds nothing but 0 and 1, one for each word? Add a column word_index, "
+            "counted from 0; if these are seconds, name the column with time_column"
         )
     if not timed and roles["value"] is not None:
         raise source.error(
