@@ -4,7 +4,7 @@
     python analyses/calibration.py --campaign [--quick] [--seed 0] [--runs 2000] [--only PART] [--processes 1]
                                    [--so-far] [--out FOLDER] [--write]
 
-The first writes a report, as every analysis does; without --quick it takes the runs that a campaign has left, and makes
+The first writes a report, as every analysis does: it takes the runs that a campaign has left, and without --quick makes
 those that are missing of a few hundred. The second is the campaign.
 
 The simulations are in analyses/calibration_simulations.py:
@@ -86,15 +86,19 @@ def rows(setting: Setting) -> Iterator[dict[str, Any]]:
     estimate is the share of runs with p < .05 (of intervals that hold the value, for test "coverage"). No model takes
     part.
     """
-    parts = QUICK_PARTS if setting.quick else tuple(PARTS)
+    folder = None if setting.cache is None else setting.cache.parent / "calibration" / "runs"
+    kept = [part for part in PARTS if folder and any(folder.glob(f"{part}-seed{setting.seed}-null{N_NULL}-*.parquet"))]
+    parts = [part for part in PARTS if not setting.quick or part in (*QUICK_PARTS, *kept)]
     left_out = [name for name in PARTS if name not in parts]
     if left_out:
         setting.missing.append(f"{', '.join(left_out)}: left out by the quick settings, which make {QUICK_RUNS} runs")
     for part in setting.each("simulations", parts):
-        if setting.quick or setting.cache is None:
+        if folder is None:
             table = run(part, setting.seed, *((QUICK_RUNS, QUICK_N_NULL) if setting.quick else (FULL_RUNS, N_NULL)))
+        elif setting.quick and part not in kept:
+            table = run(part, setting.seed, QUICK_RUNS, QUICK_N_NULL)
         else:
-            table = _kept(part, setting.seed, setting.cache.parent / "calibration" / "runs")
+            table = _kept(part, setting.seed, folder, 0 if setting.quick else FULL_RUNS)
         for row in table.to_dict("records"):
             low, high = proportion_confint(round(row["rate"] * row["n_runs"]), row["n_runs"], method="wilson")
             yield {"analysis": "calibration", "dataset": "simulated", "story": row["kind"], "method": row["test"],
@@ -104,10 +108,11 @@ def rows(setting: Setting) -> Iterator[dict[str, Any]]:
                    "kind": row["kind"], "note": "n: runs; interval: Wilson, 95%"}  # fmt: skip
 
 
-def _kept(part: str, seed: int, folder: Path) -> pd.DataFrame:
-    """A part counted over all runs that a campaign left in a folder, and over `FULL_RUNS` where it left fewer."""
+def _kept(part: str, seed: int, folder: Path, least: int) -> pd.DataFrame:
+    """A part counted over all runs that a campaign left in a folder, and over `least` where it left fewer."""
     folder.mkdir(parents=True, exist_ok=True)
-    finish([part], seed, FULL_RUNS, N_NULL, folder, 1, tell=lambda said: None)
+    if least:
+        finish([part], seed, least, N_NULL, folder, 1, tell=lambda said: None)
     return finish([part], seed, RUNS, N_NULL, folder, 1, so_far=True)
 
 

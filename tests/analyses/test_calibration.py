@@ -141,6 +141,8 @@ def test_the_report_counts_what_a_campaign_left_and_makes_what_is_missing(calibr
     monkeypatch.setattr(calibration, "simulate", None)  # a run that is simulated again fails
     (row,) = calibration.rows(setting)
     assert (row["n"], row["estimate"]) == (12, 1 / 12)
+    (row,) = calibration.rows(Setting(cache=tmp_path / "heard", quick=True))
+    assert row["n"] == 12
 
 
 def test_an_interval_is_counted_against_the_mean_of_its_story(calibration):
