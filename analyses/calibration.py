@@ -14,7 +14,8 @@ power       the same, default null model only, with a segmentation that knows ha
             the runs)
 coverage    how often the 95% interval over observers of each measure holds its mean over crowds (half of the runs); the
             other parts count their own intervals, which should hold the mean over all runs
-peri        the average of a signal around boundaries, by clusters of lags
+peri        the average of a signal around boundaries, by clusters of lags (three times the runs: 2,000 left one rate
+            at 6.2% ± .5%)
 regression  slopes of a signal that wanders slowly (AR(1), 5 words) on a clustered crowd: moved signal, and the model's
             own p; gee: the same with observers as clusters
 reading     reading times that wander slowly on such a signal
