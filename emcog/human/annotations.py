@@ -148,13 +148,14 @@ class AnnotationSet:
         self._require_one_grade()
         if not self.observers and not self.lists:
             raise DataError(f"{self._where}: no observers and no list: there is nothing to count")
-        if len(self.ratings) and not len(self.marks) and not self.lists:
+        marked = bool(self.observers) and (len(self.marks) > 0 or not len(self.ratings))
+        if not marked and not self.lists:
             raise DataError(f"{self._where}: ratings, and no marks: there are no boundaries to count")
         if story is not None and (self.unit == "word" or words_of(story).timed):
-            crowd = self.crowd(story)
-            counts = crowd.marked.sum(axis=1) if self.observers else [len(crowd.starts)]
+            crowd = self.crowd(story, rule=None if marked else ConsensusRule("release"))
+            counts = crowd.marked.sum(axis=1) if marked else [len(crowd.starts)]
         else:
-            first = self.report()["n_marks"] if self.observers else [len(next(iter(self.lists.values())))]
+            first = self.report()["n_marks"] if marked else [len(next(iter(self.lists.values())))]
             counts = np.asarray(first)
         return int(np.floor(np.median(counts) + 0.5)) + 1
 

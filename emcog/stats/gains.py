@@ -14,8 +14,7 @@ class Fitted:
     """A model fitted to all rows.
 
     X : (n, k). coefficients : (k,). log_likelihood : nats.
-    residual, weight : (n,), outcome less expected value and the information of a row, such that X' residual is the
-    score in nats.
+    residual, weight : (n,), such that X' residual is the score and X' W X the information in nats.
     """
 
     X: np.ndarray
@@ -54,7 +53,7 @@ def gain_interval(
     Parameters
     ----------
     held_out : the gain. without : (n_stretches,), what it would be without each of them.
-    small, full : the models with and without the predictors, which are the last columns of `full`, fitted to all rows.
+    small, full : the models without and with the predictors, which are the last columns of `full`, fitted to all rows.
     stretch : (n,), numbers from 0.
     """
     from scipy.stats import t
@@ -65,4 +64,4 @@ def gain_interval(
         return low, high
     error = effect_error(full.X, full.residual, full.weight, stretch, full.coefficients, small.X.shape[1])
     reach = t.ppf(0.5 + LEVEL / 2, len(without) - 1) * error
-    return low, max(high, fitted * (1 + reach) ** 2 - (fitted - held_out) / 2)
+    return low, float(np.fmax(high, fitted * (1 + reach) ** 2 - (fitted - held_out) / 2))

@@ -105,11 +105,16 @@ def totals_without(
         score = np.array([(y - size * mean)[part] @ X[part] for part in parts])
         information = np.array([(X[part] * weight[part, None]).T @ X[part] for part in parts])
         rest = information[~here].sum(0) - information[~here]
-        move = -np.einsum("gij,gj->gi", np.linalg.pinv(rest, rcond=SINGULAR, hermitian=True), score[~here])
+        move = -np.einsum("gij,gj->gi", inverse(rest), score[~here])
         bend = np.einsum("gi,ij,gj->g", move, information[here].sum(0), move)
         out[~here] += value[test].sum() + move @ score[here].sum(0) - bend / 2
         out[here] += value[test].sum() - np.array([value[part].sum() for part in parts])[here]
     return out
+
+
+def inverse(information: np.ndarray) -> np.ndarray:
+    """Pseudo-inverse (..., k, k): directions without information stay without."""
+    return np.linalg.pinv(information, rcond=SINGULAR, hermitian=True)
 
 
 def rows_of(stretch: np.ndarray) -> list[np.ndarray]:

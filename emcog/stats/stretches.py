@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from emcog.stats.glm import SINGULAR, rows_of
+from emcog.stats.glm import inverse, rows_of
 
 SIZE = 50
 """Words of a stretch: residuals and signals so far apart are as good as independent."""
@@ -46,7 +46,7 @@ def jackknife_errors(X: np.ndarray, residual: np.ndarray, weight: np.ndarray, st
         return Errors(*np.full((2, X.shape[1]), np.nan))
     left = _leave_out(X, residual, weight, stretch)
     errors = np.sqrt(np.diagonal(left.covariance())) / left.unit
-    return Errors(errors, _freedom(left.information, left.inverse, _pinv(left.information.sum(0))))
+    return Errors(errors, _freedom(left.information, left.others, inverse(left.information.sum(0))))
 
 
 def effect_error(
@@ -65,7 +65,7 @@ def effect_error(
     left = _leave_out(X, residual, weight, stretch)
     whole, own = left.information.sum(0), slice(n_base, None)
     b = (b * left.unit)[own]
-    beside = whole[own, own] - whole[own, :n_base] @ _pinv(whole[:n_base, :n_base]) @ whole[:n_base, own]
+    beside = whole[own, own] - whole[own, :n_base] @ inverse(whole[:n_base, :n_base]) @ whole[:n_base, own]
     grows = beside @ b
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.sqrt(grows @ left.covariance()[own, own] @ grows) / (b @ grows))
@@ -79,13 +79,13 @@ class _LeftOut:
     wholly (every boundary follows a sentence's end) leaves a direction without any, in which nothing can be said and by
     which nothing may be moved.
 
-    information : (g, k, k), of each stretch. inverse : (g, k, k), of that of all others together. moved : (g, k), by
-    how much coefficients move when it is left out.
+    information : (g, k, k), of each stretch. others : (g, k, k), inverse of that of all others together.
+    moved : (g, k), by how much coefficients move when it is left out.
     """
 
     unit: np.ndarray
     information: np.ndarray
-    inverse: np.ndarray
+    others: np.ndarray
     moved: np.ndarray
 
     def covariance(self) -> np.ndarray:
@@ -100,25 +100,21 @@ def _leave_out(X: np.ndarray, residual: np.ndarray, weight: np.ndarray, stretch:
     score = np.array([residual[part] @ X[part] for part in parts])
     unit = np.sqrt(np.maximum(np.diagonal(information.sum(0)), np.finfo(float).tiny))
     information = information / np.outer(unit, unit)
-    inverse = _pinv(information.sum(0) - information)
-    return _LeftOut(unit, information, inverse, -np.einsum("gij,gj->gi", inverse, score / unit))
+    others = inverse(information.sum(0) - information)
+    return _LeftOut(unit, information, others, -np.einsum("gij,gj->gi", others, score / unit))
 
 
-def _pinv(information: np.ndarray) -> np.ndarray:
-    return np.linalg.pinv(information, rcond=SINGULAR, hermitian=True)
-
-
-def _freedom(information: np.ndarray, without: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+def _freedom(information: np.ndarray, without: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Satterthwaite's degrees of freedom of each coefficient's squared error.
 
     Without stretch g a coefficient moves by -a_g' s_g, a_g a row of (sum of the other stretches' information)^-1 and
     s_g the stretch's score of residuals, whose covariance with s_h is I_g - I_g A I_g where g = h and -I_g A I_h
     elsewhere, A the inverse of the whole information.
     """
-    out = np.empty(len(inverse))
+    out = np.empty(len(whole))
     for j in range(len(out)):
         reach = np.einsum("gi,gij->gj", without[:, j], information)  # a_g' I_g
-        spread = np.diag(np.einsum("gi,gi->g", reach, without[:, j])) - reach @ inverse @ reach.T
+        spread = np.diag(np.einsum("gi,gi->g", reach, without[:, j])) - reach @ whole @ reach.T
         spread = spread - spread.mean(0)  # the squared error is about the mean
         spread = spread - spread.mean(1, keepdims=True)
         total = np.trace(spread)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -66,8 +67,10 @@ def test_flags_without_a_count_of_words_are_no_times(write, header):
     rows = [",".join(cells.get(name, "01"[i == 3]) for name in header.split(",")) for i in range(7)]
     with pytest.raises(DataError, match=r"nothing but 0 and 1.*word_index"):
         read_annotations(write("a.csv", "\n".join([header, *rows])), format="long")
-    few = write("b.csv", "observer,time_s\nann,0\nann,1\n")
-    assert by_observer(read_annotations(few)) == {"ann": [0.0, 1.0]}
+    few = write("b.csv", "observer,time_s,grade\nann,0,fine\nann,1,fine\nann,1,coarse\n")
+    assert read_annotations(few).marks["time_s"].tolist() == [0.0, 1.0, 1.0]
+    rated = read_annotations(write("c.csv", "time_s,rating\n0,3\n1,4\n1,5\n"))
+    assert rated.ratings["time_s"].tolist() == [0.0, 1.0, 1.0]
 
 
 def test_times_beside_words_are_read_as_neither_until_one_is_named(write):
@@ -90,6 +93,7 @@ def test_ratings(write):
     assert people.mean_rating(np.array([1.0])).tolist() == [2.0]
     with pytest.raises(DataError, match="ratings, and no marks"):
         people.event_count()
+    assert replace(people, lists={"own": np.array([1.0, 2.0])}).event_count() == 3
 
 
 def test_one_stimulus_of_several(write):

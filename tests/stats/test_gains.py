@@ -99,3 +99,10 @@ def test_with_one_stretch_there_is_no_interval():
     y, X, _ = made("linear", 0.4)
     fits = [fitted_linear(y, columns) for columns in (X[:, :BASE], X)]
     assert np.isnan(gain_interval(0.1, np.array([0.1]), *fits, np.zeros(N, dtype=int))).all()
+
+
+def test_what_gains_nothing_where_it_is_fitted_has_the_root_s_interval():
+    y, X, _ = made("linear", 0.4)
+    same = fitted_linear(y, X)
+    without = np.linspace(-0.02, 0.01, STRETCHES)
+    assert gain_interval(-0.01, without, same, same, STRETCH) == jackknifed_root(-0.01, without)

@@ -8,7 +8,7 @@ from scipy.signal import lfilter
 from scipy.stats import t
 
 from emcog.errors import DataError, OptionError
-from emcog.stats import glm, linear, regress
+from emcog.stats import glm, linear, regress, shifts
 from emcog.stats.shifts import gain_test, shift_test
 
 from .by_hand import freedom
@@ -140,24 +140,91 @@ def test_lags_and_time_since_the_last_boundary():
     assert strong.variant.tolist() == ["lag 0"]
 
 
-def test_the_shift_test_is_a_loop_over_shifts():
+def every_distance(story, n_null, seed):
+    """All pairs of distances of two stories, not moved at all first; draws are random ones of these."""
+    first, second = (np.flatnonzero(story == name) for name in "ab")
+    pairs = np.indices((len(first), len(second))).reshape(2, -1)
+    assert n_null == pairs.shape[1] - 1
+    yield from zip((first, second), pairs, strict=True)
+
+
+def slow(rng, n, k=1):
+    return lfilter([1], [1, -0.9], rng.normal(size=(n, k)), axis=0)
+
+
+def two_stories():
+    """Slow predictors beside slow controls, one of which goes along with what is left of the words."""
     rng = np.random.default_rng(0)
     n, story = 60, np.repeat(["a", "b"], [25, 35])
-    x, controls = rng.normal(size=n), np.column_stack([np.ones(n), rng.normal(size=n)])
-    residual, weight = rng.normal(size=n), rng.uniform(0.5, 2, n)
-    found = shift_test(x, controls, residual, weight, story, 20_000, 0)
-    free = np.asarray(sm.WLS(x, controls, weight).fit().resid)
+    residual, weight = slow(rng, n)[:, 0], rng.uniform(0.5, 2, n)
+    controls = np.column_stack([np.ones(n), slow(rng, n, 2), residual + slow(rng, n)[:, 0]])
+    return slow(rng, n, 2) + 0.5 * controls[:, 1:3] + 3, controls, residual, weight, story
+
+
+def everywhere(x, story):
+    """The columns moved by all pairs of distances, in the order of `every_distance`."""
+    parts = [[np.roll(x[story == s], d, axis=0) for d in range((story == s).sum())] for s in "ab"]
+    return [np.concatenate([one, other]) for one in parts[0] for other in parts[1]]
+
+
+def equal(found, every):
+    """Whether a test says of the first of all values what the others give."""
+    observed, null = every[0], np.array(every[1:])
+    assert found["null_mean"] == pytest.approx(null.mean(), rel=1e-8, abs=1e-10)
+    assert found["null_sd"] == pytest.approx(null.std(ddof=1), rel=1e-8)
+    assert found["z"] == pytest.approx((observed - null.mean()) / null.std(ddof=1), rel=1e-8)
+    assert found["n_null"] == len(null)
+
+
+def test_the_shift_test_is_a_loop_over_shifts(monkeypatch):
+    monkeypatch.setattr(shifts, "_distances", every_distance)
+    x, controls, residual, weight, story = two_stories()
+    x = x[:, 0]
 
     def statistic(moved):
         """The slope of a regression of what is left of the words on all columns, over its standard error at scale 1."""
         fit = sm.WLS(residual / weight, np.column_stack([controls, moved]), weight).fit()
         return fit.params[-1] / np.sqrt(fit.normalized_cov_params[-1, -1])
 
-    parts = [[np.roll(free[story == s], d) for d in range((story == s).sum())] for s in "ab"]
-    every = np.array([statistic(np.concatenate([one, other])) for one in parts[0] for other in parts[1]])
-    assert found["null_mean"] == pytest.approx(every.mean(), abs=4 * every.std() / np.sqrt(20_000))
-    assert found["null_sd"] == pytest.approx(every.std(), rel=0.03)
-    assert found["z"] == pytest.approx((statistic(x) - found["null_mean"]) / found["null_sd"])
+    free = np.asarray(sm.WLS(x, controls, weight).fit().resid)
+    every = [statistic(moved) for moved in everywhere(free, story)]
+    equal(shift_test(x, controls, residual, weight, story, len(every) - 1, 0), every)
+    assert every[0] == pytest.approx(statistic(x))
+    doubled = np.column_stack([controls, controls[:, 1:] * 2])  # says nothing new
+    equal(shift_test(x, doubled, residual, weight, story, len(every) - 1, 0), every)
+
+
+def test_draws_are_distances_of_each_story_by_itself():
+    story = np.repeat(["a", "b"], [25, 35])
+    (a, there), (b, here) = shifts._distances(story, 2000, 0)
+    assert (a == np.arange(25)).all() and (b == np.arange(25, 60)).all()
+    assert there[0] == here[0] == 0 and len(there) == len(here) == 2001
+    assert set(there[1:]) == set(range(25)) and set(here[1:]) == set(range(35))
+    assert abs(np.corrcoef(there[1:], here[1:])[0, 1]) < 0.08
+
+
+@pytest.mark.parametrize("what", ["constant", "of the controls"])
+def test_what_controls_say_already_has_no_test(what):
+    x, controls, residual, weight, story = two_stories()
+    x = np.full(60, 3.7) if what == "constant" else controls @ [0.1, 2, -3, 1]
+    found = shift_test(x, controls, residual, weight, story, 99, 0)
+    assert np.isnan([found["z"], found["p"], found["null_sd"]]).all() and found["n_null"] == 0
+    fold = np.arange(60) % 3
+    found = gain_test(x[:, None], controls, residual, weight, fold, story, 30, 99, 0)
+    assert np.isnan([found["z"], found["p"], found["null_sd"]]).all() and found["n_null"] == 0
+
+
+def test_an_event_in_one_fold_is_not_taken_for_a_gain():
+    """Where a predictor is it says nothing of the other folds; by chance it lies in one fold as well."""
+    found = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        n, event = 200, np.zeros(200)
+        event[rng.integers(n)] = 1
+        fold, columns = np.arange(n) // 50, np.column_stack([event, np.roll(event, 1)])
+        controls = np.column_stack([np.ones(n), slow(rng, n)])
+        found.append(gain_test(columns, controls, rng.normal(size=n), np.ones(n), fold, np.zeros(n), n, 199, 0)["p"])
+    assert np.mean(np.array(found) < 0.05) <= 8 / 60  # 9 or more of 60 at 5%: 1 in 400
 
 
 @pytest.mark.parametrize("lags", [0, 1])
@@ -180,33 +247,27 @@ def test_a_predictor_beside_the_true_one_is_not_found(lags):
     assert nothing <= 4 / 24  # 5 or more of 24 at 5%: 1 in 160
 
 
-def test_the_gain_test_is_a_loop_over_shifts():
-    rng = np.random.default_rng(1)
-    n, k, folds, story = 60, 2, 3, np.repeat(["a", "b"], [25, 35])
-    x, controls = rng.normal(size=(n, k)), np.column_stack([np.ones(n), rng.normal(size=n)])
-    residual, weight, fold = rng.normal(size=n), rng.uniform(0.5, 2, n), rng.integers(0, folds, n)
-    found = gain_test(x, controls, residual, weight, fold, story, 30, 2000, 0)
-    free = np.asarray(sm.WLS(x, controls, weight).fit().resid)
+def test_the_gain_test_is_a_loop_over_shifts(monkeypatch):
+    monkeypatch.setattr(shifts, "_distances", every_distance)
+    x, controls, residual, weight, story = two_stories()
+    fold = np.random.default_rng(1).integers(0, 3, 60)
     left = np.asarray(sm.WLS(residual / weight, controls, weight).fit().resid) * weight
 
     def likelihood(columns):
         """To second order, of each fold by a step that the others make."""
         total = 0.0
-        for f in range(folds):
+        for f in range(3):
             sides = [(columns[part], left[part], weight[part]) for part in (fold != f, fold == f)]
             (u, v), (own, bend) = [(a.T @ r, a.T @ (a * w[:, None])) for a, r, w in sides]
             b = np.linalg.solve(v, u)
             total += b @ own - b @ bend @ b / 2
         return total / 30
 
-    def gain(moved):
-        return likelihood(np.column_stack([controls, moved])) - likelihood(controls)
-
-    parts = [[np.roll(free[story == s], d, axis=0) for d in range((story == s).sum())] for s in "ab"]
-    every = np.array([gain(np.concatenate([one, other])) for one in parts[0] for other in parts[1]])
-    assert found["null_mean"] == pytest.approx(every.mean(), abs=4 * every.std() / np.sqrt(2000))
-    assert found["null_sd"] == pytest.approx(every.std(), rel=0.1)
-    assert found["z"] == pytest.approx((gain(free) - found["null_mean"]) / found["null_sd"])
+    every = [likelihood(np.column_stack([controls, moved])) - likelihood(controls) for moved in everywhere(x, story)]
+    equal(gain_test(x, controls, residual, weight, fold, story, 30, len(every) - 1, 0), every)
+    more = np.column_stack([x, controls[:, 1], np.ones(60)])  # two of them are controls
+    found = gain_test(more, controls, residual, weight, fold, story, 30, len(every) - 1, 0)
+    assert found["z"] == found["z"] and found["n_null"] == len(every) - 1
 
 
 @pytest.mark.parametrize("kind", ["logistic", "poisson", "linear"])

@@ -94,7 +94,7 @@ def _place(source: Source, header: list[str], body: Body, roles: Roles, flags: i
             "name the one that does, with time_column or word_column"
         )
     timed = word is None or named == ["time"]
-    if timed and "time" not in named and _flags_alone(body, int(time), roles["observer"]):  # type: ignore[arg-type]
+    if timed and "time" not in named and _flags_alone(body, int(time), roles):  # type: ignore[arg-type]
         raise source.error(
             f"column {header[time or 0]!r} holds nothing but 0 and 1, one for each word? Add a column word_index, "
             "counted from 0; if these are seconds, name the column with time_column"
@@ -107,11 +107,13 @@ def _place(source: Source, header: list[str], body: Body, roles: Roles, flags: i
     return int(time if timed else word), timed  # type: ignore[arg-type]
 
 
-def _flags_alone(body: Body, column: int, observer: int | None) -> bool:
-    """Whether a column says yes and no again and again, which is no list of an observer's times."""
-    rows = [row for _, row in body if row[column].casefold() not in MISSING]
-    people = {row[observer] if observer is not None else "" for row in rows}
-    return len(rows) > 2 * len(people) and {row[column] for row in rows} <= {*YES, *NO}
+def _flags_alone(body: Body, column: int, roles: Roles) -> bool:
+    """Whether a column says yes and no again and again, which no list of an observer's times does."""
+    if roles["value"] is not None:
+        return False
+    who = [index for role in ("observer", "grade") if (index := roles[role]) is not None]
+    rows = [(row[column], *(row[i] for i in who)) for _, row in body if row[column].casefold() not in MISSING]
+    return len(set(rows)) < len(rows) and {row[0] for row in rows} <= {*YES, *NO}
 
 
 def of_stimulus(
