@@ -73,6 +73,7 @@ class Rotation:
         self._halves = self._turns_halves()
         if self._halves:
             self.sin, self._far_sin = _against(self.sin), _against(self._far_sin)
+        self._back_sin = -self._far_sin
 
     def _turns_halves(self) -> bool:
         """Whether the model's formula is the usual one, the second half of a head against the first: that takes fewer
@@ -105,12 +106,12 @@ class Rotation:
     def from_afar(self, queries: torch.Tensor) -> torch.Tensor:
         """Turn `queries` (batch, heads, n, head_dim) so that they see raw keys as raw queries see `far(keys)`."""
         shape = (1, queries.shape[-2], self.cos.shape[-1])
-        return self._rotate(queries, self._far_cos.expand(shape), -self._far_sin.expand(shape))
+        return self._rotate(queries, self._far_cos.expand(shape), self._back_sin.expand(shape))
 
     def to(self, device: torch.device) -> "Rotation":
         """The same rotation with its tables on another device."""
         twin = copy.copy(self)
-        for name in ("cos", "sin", "_far_cos", "_far_sin"):
+        for name in ("cos", "sin", "_far_cos", "_far_sin", "_back_sin"):
             setattr(twin, name, getattr(self, name).to(device))
         return twin
 
