@@ -14,7 +14,7 @@ from emcog.reproduce.recalling import REPRESENTATIVE, paired_row, rate_rows, run
 LENGTH, QUICK_LENGTH = 16_384, 2048
 BUDGETS, QUICK_BUDGETS = (0, 32, 64, 128, 256, 512), (0, 64, 256)
 DEPTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
-TRIALS, QUICK_TRIALS = 5, 2
+TRIALS, QUICK_TRIALS = 8, 2
 SEGMENTATIONS = ("SM", "F")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from emcog.reproduce import Setting
 from emcog.reproduce.recalling import grid_rows
 
-TRIALS, QUICK_TRIALS = {900: 4, 4096: 4, 16_384: 2}, {900: 3, 2048: 3}
+TRIALS, QUICK_TRIALS = {900: 4, 4096: 4, 16_384: 2}, {900: 1, 2048: 3}
 """Trials at each depth by length in tokens: long ones cost most."""
 DEPTHS, QUICK_DEPTHS = (0.1, 0.3, 0.5, 0.7, 0.9), (0.2, 0.5, 0.8)
 

@@ -14,21 +14,16 @@ from emcog.reproduce import Setting
 from emcog.reproduce.recalling import grid_rows
 from emcog.tasks import TASKS
 
-TRIALS, QUICK_TRIALS = {900: 4, 4096: 4, 16_384: 2}, {900: 1, 2048: 3}
+TRIALS, QUICK_TRIALS = {900: 4, 4096: 4, 16_384: 2}, {900: 1, 2048: 2}
 """Trials by length in tokens: long ones cost most."""
 DEPTHS = (0.1, 0.35, 0.65, 0.9)
 """As many as there are kinds of pass keys, which a reading states one of each."""
-QUICK_CONFIGS = ("SM+C", "F", "window", "full attention")
-QUICK_LEFT_OUT = ("S", "SM", "recency", "random")
 
 
 def rows(setting: Setting) -> Iterator[dict[str, Any]]:
     """Rows of the report; beside the columns of `emcog.stats.COLUMNS`: length (tokens), depth (NaN: all together)."""
     tasks = [name for name in TASKS if name != "pass_key"]
-    if setting.quick:
-        setting.missing.append(f"{', '.join(QUICK_LEFT_OUT)}: left out by the quick settings; ask for --full")
-        return grid_rows(setting, "recall_tasks", tasks, QUICK_TRIALS, DEPTHS, QUICK_CONFIGS)
-    return grid_rows(setting, "recall_tasks", tasks, TRIALS, DEPTHS)
+    return grid_rows(setting, "recall_tasks", tasks, QUICK_TRIALS if setting.quick else TRIALS, DEPTHS)
 
 
 if __name__ == "__main__":
