@@ -39,8 +39,8 @@ LEAST, MOST = 15_000, 1.5
 PLACES = 6
 """Lengths at which full attention is timed, between nothing and the whole."""
 TURNS = 3
-LARGER = (2, 4)
-"""How many times larger chunks are tried."""
+LARGER = (2, 3, 4)
+"""How many times larger chunks are tried; the host cannot look at one as long as the window while the next is read."""
 
 
 class Report:
