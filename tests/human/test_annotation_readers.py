@@ -73,6 +73,35 @@ def test_flags_without_a_count_of_words_are_no_times(write, header):
     assert rated.ratings["time_s"].tolist() == [0.0, 1.0, 1.0]
 
 
+@pytest.mark.parametrize("format", [None, "matrix"])
+@pytest.mark.parametrize("first", ["index", "word_index", "word", "time_s", "word,onset"])
+def test_a_column_an_observer_beside_words_or_times(write, first, format):
+    own = {"p1": {2, 4}, "p2": {4}, "p3": set()}
+    if format and "," in first:
+        return  # only the columns of 0 and 1 are observers' where nothing is said
+    place = {"index": str, "word_index": str, "time_s": lambda i: f"{i / 2}", "word": lambda i: f"once{i}",
+             "word,onset": lambda i: f"once,{i / 2}"}[first]  # fmt: skip
+    rows = [f"{place(i)}," + ",".join("01"[i in marks] for marks in own.values()) for i in range(6)]
+    people = read_annotations(write("a.csv", "\n".join([f"{first},p1,p2,p3", *rows])), format=format)
+    assert people.observers == ("p1", "p2", "p3")
+    assert people.unit == ("s" if first in ("time_s", "word,onset") else "word")
+    at = people.marks["time_s"] * 2 if people.unit == "s" else people.marks["word"]
+    assert {name: set(at[people.marks["observer"] == name].astype(int)) for name in own} == own
+
+
+def test_what_is_no_table_of_words_and_observers(write):
+    rows = "\n".join(["index,p1,p2", *(f"{i},{i % 2},{i == 3:d}" for i in range(6))])
+    with pytest.raises(DataError, match="'p1' holds nothing but 0 and 1"):
+        read_annotations(write("a.csv", rows), word_column="p1")
+    with pytest.raises(DataError, match="'index' is to count words"):
+        read_annotations(write("a.csv", rows.replace("5,1", "1,1")), format="matrix")
+    listed = read_annotations(write("b.csv", "word_index,practice\n3,0\n9,1\n40,0\n"))  # an observer's marks
+    assert listed.marks["word"].tolist() == [3, 9, 40]
+    for header in ("observer,time_s,time_s", "observer,observer,time_s"):
+        with pytest.raises(DataError, match="two columns are called"):
+            read_annotations(write("c.csv", f"{header}\nann,1,2\n"))
+
+
 def test_times_beside_words_are_read_as_neither_until_one_is_named(write):
     path = write("a.csv", "participant,word_index,rt\nann,2,300\nann,7,412\n")
     with pytest.raises(DataError, match=r"both 'rt'.*'word_index'.*time_column or word_column"):

@@ -1,4 +1,4 @@
-"""Wide button-press matrices: a sample a row and an observer a column, or the other way round."""
+"""Wide tables of presses: a sample or a word a row and an observer a column, or (samples) the other way round."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,43 +6,93 @@ from pathlib import Path
 import numpy as np
 
 from emcog.errors import DataError
-from emcog.human.readers.source import Options, Read, Source, cells_of, column_of, number, rescaled, scale_of
+from emcog.human.readers.source import (
+    NO,
+    YES,
+    Body,
+    Options,
+    Read,
+    Source,
+    cells_of,
+    column_of,
+    counted,
+    number,
+    rescaled,
+    scale_of,
+)  # fmt: skip
 from emcog.options import check_choice
 
 
 def read_matrix(source: Source) -> Read:
     """A table of samples of 0 and 1, a header with the observers' names (columns) or a first column of them (rows).
 
-    A press is the first of a run of samples that are not 0. `sampling_hz` says how many samples a second has. A first
-    column of times (named as times are) gives the samples' times instead.
+    A press is the first of a run of samples that are not 0. `sampling_hz` says how many samples a second has. A column
+    of times (named as times are), or of words or their numbers, says where each row lies instead (see `read_wide`).
     """
     header, body = cells_of(source)
-    time = column_of(source, header, "time")
+    time, word = column_of(source, header, "time"), column_of(source, header, "word")
     rows = check_choice("observers_in", source.options.observers_in or "columns", ("columns", "rows")) == "rows"
-    skip = {time} if time is not None else set()
-    if rows:
-        skip.add(0)  # names
-    kept = [i for i in range(len(header)) if i not in skip]
+    kept = [i for i in range(len(header)) if i not in (time, word) and not (rows and i == 0)]  # the first: names
+    if not rows and (time is not None or (word is not None and source.options.sampling_hz is None)):
+        return read_wide(source, header, body, time, word, kept)
     values = np.array(
         [[number(source, cells[i], row, header[i]) or 0.0 for i in kept] for row, cells in body], dtype=np.float64
     )
     if values.size == 0:
         raise source.error("no samples in it: give a row a sample and a column an observer")
-    if rows:
-        return presses(values, [cells[0] for _, cells in body], source.options, source.label)
-    if time is None:
-        return presses(values.T, [header[i] for i in kept], source.options, source.label)
-    scale = scale_of(source, header[time])
+    names = [cells[0] for _, cells in body] if rows else [header[i] for i in kept]
+    return presses(values if rows else values.T, names, source.options, source.label)
+
+
+def read_wide(
+    source: Source, header: Sequence[str], body: Body, time: int | None, word: int | None, kept: Sequence[int]
+) -> Read:
+    """A column an observer, whose rows lie at times (a held key is one press) or are words (each 1 is a mark).
+
+    Parameters
+    ----------
+    time, word : columns of times, and of words or of their numbers, from 0; times go first. Without numbers the rows
+        are all words of the story, in order.
+    kept : the observers' columns.
+    """
     found = Read(duration_s=source.options.duration_s, stimulus=source.options.stimulus or "")
-    for name, column in zip([header[i] for i in kept], values.T, strict=True):
-        found.present(name)
-        for sample in onsets_of(column).tolist():
-            row, cells = body[sample]
+    words = _word_numbers(source, header, body, word) if time is None else []
+    scale = scale_of(source, header[time]) if time is not None else 1.0
+    for i in kept:
+        found.present(header[i])
+        down = np.array([_pressed(source, cells[i], row, header[i]) for row, cells in body], dtype=bool)
+        for place in (onsets_of(down) if time is not None else np.flatnonzero(down)).tolist():
+            row, cells = body[place]
+            if time is None:
+                found.mark(header[i], row, word=words[place])
+                continue
             at = number(source, cells[time], row, header[time])
             if at is None:
                 raise source.error(f"row {row}: a press without a time in column {header[time]!r}")
-            found.mark(name, row, time_s=rescaled(at, scale))
+            found.mark(header[i], row, time_s=rescaled(at, scale))
     return found
+
+
+def flag_columns(body: Body, among: Sequence[int]) -> list[int]:
+    """Columns that hold 0 in some rows and 1 in the others; 0 alone where there are others (nothing was marked)."""
+    cells = {i: {row[i] for _, row in body} for i in among}
+    flags = [i for i, seen in cells.items() if seen & {*NO} and seen <= {*YES, *NO}]
+    return flags if any(cells[i] & {*YES} for i in flags) else []
+
+
+def _pressed(source: Source, cell: str, row: int, name: str) -> bool:
+    return cell in YES or (cell not in NO and bool(number(source, cell, row, name)))
+
+
+def _word_numbers(source: Source, header: Sequence[str], body: Body, word: int | None) -> list[int]:
+    if word is None or not counted(body, word):
+        return list(range(len(body)))
+    numbers = [number(source, cells[word], row, header[word]) for row, cells in body]
+    if any(n is None or n != int(n) or n < 0 for n in numbers) or (np.diff(np.array(numbers, dtype=float)) <= 0).any():
+        raise source.error(
+            f"column {header[word]!r} is to count words, from 0, a row each: name another, with word_column"
+        )
+    return [int(n) for n in numbers if n is not None]
 
 
 def read_array(path: Path, options: Options) -> Read:

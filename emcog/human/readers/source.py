@@ -24,6 +24,8 @@ ALIASES = {
 }  # fmt: skip
 UNITS = {"s": 1.0, "sec": 1.0, "secs": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3, "milliseconds": 1e-3}
 DECIMAL_COMMA = re.compile(r"\d+,\d+")
+YES, NO = ("1", "1.0", "true", "True", "TRUE"), ("0", "0.0", "false", "False", "FALSE")
+Body = list[tuple[int, list[str]]]
 MISSING = frozenset({"", "n/a", "na", "nan", "none", "null", "-"})
 
 
@@ -119,7 +121,7 @@ def cells_of(source: Source, delimiter: str | None = None) -> tuple[list[str], l
 
     Raises
     ------
-    DataError : a row with more cells than the header has columns; a cell without an end.
+    DataError : a row with more cells than the header has columns; a cell without an end; two columns of one name.
     """
     first = source.content.lstrip("\n").split("\n", 1)[0]
     if delimiter is None:
@@ -132,6 +134,9 @@ def cells_of(source: Source, delimiter: str | None = None) -> tuple[list[str], l
     if not body:
         raise source.error("a table of empty cells alone: give annotations")
     header = body[0][1]
+    twice = next((name for i, name in enumerate(header) if name and name in header[:i]), None)
+    if twice is not None:
+        raise source.error(f"two columns are called {twice!r}: rename one, or take it out")
     for number, row in body[1:]:
         if len(row) > len(header):
             raise source.error(f"row {number} has {len(row)} columns where the header has {len(header)}")
@@ -153,6 +158,13 @@ def column_of(source: Source, header: Sequence[str], role: str) -> int | None:
     plain = [plain_name(name) for name in header]
     stems = [name.rpartition("_")[0] if role == "time" and name.rpartition("_")[2] in UNITS else name for name in plain]
     return next((stems.index(alias) for alias in ALIASES[role] if alias in stems), None)
+
+
+def counted(body: Body, column: int | None) -> bool:
+    """Whether a column holds numbers: one called word may hold the words themselves."""
+    return column is not None and all(
+        re.fullmatch(r"[-+.\deE]*", row[column]) or row[column].casefold() in MISSING for _, row in body
+    )
 
 
 def plain_name(name: str) -> str:

@@ -3,13 +3,25 @@
 import re
 from itertools import pairwise
 
-from emcog.human.readers.source import MISSING, Read, Source, cells_of, column_of, number, rescaled, scale_of
+from emcog.human.readers.matrix import flag_columns, read_wide
+from emcog.human.readers.source import (
+    MISSING,
+    NO,
+    YES,
+    Body,
+    Read,
+    Source,
+    cells_of,
+    column_of,
+    counted,
+    number,
+    rescaled,
+    scale_of,
+)  # fmt: skip
 
 BOUNDARY_EVENT = re.compile(r"bound|press|button|segment|response|keypress", re.IGNORECASE)
-YES, NO = ("1", "1.0", "true", "True", "TRUE"), ("0", "0.0", "false", "False", "FALSE")
 SUBJECT = re.compile(r"(?:^|[_/])sub-([A-Za-z0-9]+)")
 
-Body = list[tuple[int, list[str]]]
 Roles = dict[str, int | None]
 
 
@@ -17,7 +29,8 @@ def read_long(source: Source) -> Read:
     """A CSV or TSV with a row a mark: observer and time or word, perhaps grade, stimulus; with a value it is ratings.
 
     A row without a time (and word) says that its observer took part and marked nothing. A table with a row for every
-    word that an observer was shown, and 0 or 1 beside it (observer, word_index, boundary), has its marks where 1 is.
+    word that an observer was shown, and 0 or 1 beside it (observer, word_index, boundary), has its marks where 1 is; so
+    has one with a column of 0 and 1 for each observer (`read_wide`).
 
     Raises
     ------
@@ -28,7 +41,9 @@ def read_long(source: Source) -> Read:
         role: column_of(source, header, role) for role in ("observer", "time", "word", "grade", "value", "stimulus")
     }
     body = of_stimulus(source, header, body, roles["stimulus"])
-    if "word" not in source.options.columns and not _counted(body, roles["word"]):
+    if own := _own_columns(header, body, roles):
+        return read_wide(source, header, body, roles["time"], roles["word"], own)
+    if "word" not in source.options.columns and not counted(body, roles["word"]):
         roles["word"] = None
     flags = _flags(source, roles, body)
     column, timed = _place(source, header, body, roles, flags)
@@ -59,11 +74,18 @@ def read_long(source: Source) -> Read:
     return found
 
 
-def _counted(body: Body, column: int | None) -> bool:
-    """Whether a column holds numbers: one called word may hold the words themselves."""
-    return column is not None and all(
-        re.fullmatch(r"[-+.\deE]*", row[column]) or row[column].casefold() in MISSING for _, row in body
-    )
+def _own_columns(header: list[str], body: Body, roles: Roles) -> list[int]:
+    """Columns of 0 and 1 without a role of theirs, an observer each, in a table that has no column of observers.
+
+    A single one could be anything, unless the rows are all the story's words.
+    """
+    if roles["observer"] is not None or roles["value"] is not None:
+        return []
+    flags = flag_columns(body, [i for i in range(len(header)) if i not in roles.values()])
+    word = roles["word"]
+    numbers = [row[word] for _, row in body] if word is not None else []
+    all_words = word is not None and (not counted(body, word) or numbers == [str(i) for i in range(len(body))])
+    return flags if len(flags) > 1 or all_words else []
 
 
 def _flags(source: Source, roles: Roles, body: Body) -> int | None:
@@ -94,17 +116,18 @@ def _place(source: Source, header: list[str], body: Body, roles: Roles, flags: i
             "name the one that does, with time_column or word_column"
         )
     timed = word is None or named == ["time"]
-    if timed and "time" not in named and _flags_alone(body, int(time), roles):  # type: ignore[arg-type]
+    place = int(time if timed else word)  # type: ignore[arg-type]
+    if (not timed or "time" not in named) and _flags_alone(body, place, roles):
         raise source.error(
-            f"column {header[time or 0]!r} holds nothing but 0 and 1, one for each word? Add a column word_index, "
-            "counted from 0; if these are seconds, name the column with time_column"
+            f"column {header[place]!r} holds nothing but 0 and 1, one for each word? Add a column word_index, counted "
+            "from 0; if these are seconds, name the column with time_column"
         )
     if not timed and roles["value"] is not None:
         raise source.error(
             f"ratings in column {header[roles['value']]!r} need times, and {header[word or 0]!r} counts words: give "
             "times, or leave that column out where each row is a mark"
         )
-    return int(time if timed else word), timed  # type: ignore[arg-type]
+    return place, timed
 
 
 def _flags_alone(body: Body, column: int, roles: Roles) -> bool:

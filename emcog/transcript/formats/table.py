@@ -140,6 +140,9 @@ def _chosen_columns(source: Source, header: Sequence[str], kind: str) -> dict[st
         if wanted_name not in names:
             raise source.error(f"no column {quoted(wanted)}: the columns are {listed}")
         roles[role] = names.index(wanted_name)
+    for index in roles.values():
+        if header.count(header[index]) > 1:
+            raise source.error(f"two columns are called {quoted(header[index])}: rename one, or take it out")
     if "word" not in roles:
         raise wrong_format(
             source,
