@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from emcog.errors import DataError
+from emcog.stats.word_tables import apart, check_columns, check_order, labels, numbers, stories_of, story_columns
 from emcog.stats.words import lagged, log_frequency, sentence_end, since_boundary, word_length
 
 CONTROLS = ("length", "log_freq", "sentence_end", "since_boundary", "position")
@@ -53,42 +54,36 @@ def make_design(
     lags: int,
     observer: str | None,
     observers: str | None,
-    story: str,
+    story: str | None,
     word: str,
     corpus: Iterable[str] | None,
 ) -> Design:
     """The design of `emcog.stats.regress`; see there. DataError for columns that are missing and rows too few."""
-    check_columns(table, [outcome, story, *predictors, *[c for c in (observer, observers) if c]])
-    stories = table[story].to_numpy()
-    run = stories if observer is None else _joined(stories, table[observer].to_numpy())
-    y = table[outcome].to_numpy(dtype=float)
+    named = [outcome, *story_columns(table, story), *predictors, *[c for c in (observer, observers) if c]]
+    check_columns(table, named)
+    stories = run = stories_of(table, story)
+    if observer is not None:
+        run = _joined(stories, labels(table, observer, "an observer"))
+    check_order(table, run, "story" if observer is None else "story and observer")
+    y = numbers(table, outcome, "outcome")
     base, said = control_columns(table, word, run, controls, corpus, y > 0)
     base = with_past(base, run, lags)
-    own = with_past({name: table[name].to_numpy(dtype=float) for name in predictors}, run, lags)
-    full = base | own
-    size = np.ones(len(table)) if observers is None else table[observers].to_numpy(dtype=float)
-    keep = ~np.isnan(np.column_stack([y, size, *full.values()])).any(1)
-    if keep.sum() < 5 * (1 + len(full)):
-        raise DataError(
-            f"only {keep.sum()} rows have the outcome and all predictors: too few for {1 + len(full)} terms"
-        )
+    own = with_past({name: numbers(table, name, "predictor") for name in predictors}, run, lags)
+    size = np.ones(len(table)) if observers is None else numbers(table, observers, "column")
+    if (size <= 0).any():
+        raise DataError(f"column {observers} must hold how many observers there were: got {np.nanmin(size):g}")
+    keep = ~np.isnan(np.column_stack([y, size, *base.values(), *own.values()])).any(1)
+    n_terms = 1 + len(base) + len(own)
+    if keep.sum() < 5 * n_terms:
+        raise DataError(f"only {keep.sum()} rows have the outcome and all predictors: too few for {n_terms} terms")
+    own = {name: column[keep] for name, column in own.items()}
+    base, gone = apart({name: column[keep] for name, column in base.items()}, own)
     number, first = _word_numbers(stories, run)
     kept, word_id = np.unique(number[keep], return_inverse=True)
     return Design(
-        y[keep], size[keep], {k: v[keep] for k, v in base.items()}, {k: v[keep] for k, v in full.items()},
-        None if observer is None else table[observer].to_numpy()[keep], stories[keep], word_id, first[kept], said,
+        y[keep], size[keep], base, base | own, None if observer is None else table[observer].to_numpy()[keep],
+        stories[keep], word_id, first[kept], said + gone,
     )  # fmt: skip
-
-
-def check_columns(table: pd.DataFrame, columns: Sequence[str]) -> None:
-    """DataError if the table of words lacks one of the columns, or one is named twice."""
-    missing = [name for name in columns if name not in table]
-    if missing:
-        raise DataError(
-            f"the table of words has no column {', '.join(missing)}: it has {', '.join(map(str, table.columns))}"
-        )
-    if len(set(columns)) < len(columns):
-        raise DataError(f"a column is named twice among {', '.join(columns)}")
 
 
 def control_columns(
@@ -121,14 +116,16 @@ def control_columns(
         elif name == "since_boundary" and boundary is not None:
             out[name] = np.log1p(since_boundary(boundary, run))
         elif name == "log_freq" and "log_freq" in table:
-            given = table["log_freq"].to_numpy(dtype=float)
+            given = numbers(table, "log_freq", "control")
             empty = np.isnan(given)
+            if empty.all():
+                raise DataError("column log_freq is empty: fill it, rename it and give a corpus, or leave log_freq out")
             out[name] = np.where(empty, np.nanmin(given), given)
             said = "; log_freq: the table's column" + (f", {empty.sum()} empty as its lowest" if empty.any() else "")
         elif name == "log_freq" and words is not None and corpus is not None:
             out[name], said = log_frequency(words, corpus), "; log_freq: counted in the corpus given"
         elif name in table:
-            out[name] = table[name].to_numpy(dtype=float)
+            out[name] = numbers(table, name, "control")
         else:
             choices = ", ".join(c for c in CONTROLS if c != "since_boundary" or boundary is not None)
             raise DataError(f"unknown control {name}: choose from {choices}, or a column of the table")

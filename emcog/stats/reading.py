@@ -6,14 +6,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emcog.errors import DataError
+from emcog.errors import DataError, OptionError
 from emcog.options import check_number
 from emcog.stats import linear, resampling
-from emcog.stats.designs import check_columns, control_columns, with_past
+from emcog.stats.designs import control_columns, with_past
 from emcog.stats.gains import fitted_linear, gain_interval
 from emcog.stats.nulls import against
 from emcog.stats.rows import tidy
 from emcog.stats.stretches import SIZE, t_interval
+from emcog.stats.word_tables import (
+    STORY,
+    apart,
+    check_columns,
+    check_order,
+    check_stretches,
+    numbers,
+    stories_of,
+    story_columns,
+)
 from emcog.stats.words import lagged
 
 
@@ -22,7 +32,7 @@ def reading_times(
     predictors: Sequence[str] = ("surprisal",),
     *,
     rt: str = "rt_ms",
-    story: str = "story",
+    story: str | None = STORY,
     word: str = "word",
     controls: Sequence[str] = ("length", "log_freq"),
     corpus: Iterable[str] | None = None,
@@ -44,7 +54,7 @@ def reading_times(
     table : one row a word, stories one after the other in reading order.
     predictors : columns of `table`, in bits; each is a model's surprisal.
     rt, story, word : columns with the reading time (ms; NaN: left out, but a neighbour still spills over from the
-        word), the story and the word as shown.
+        word), the story and the word as shown. story None, or a table without a column "story": all rows are one story.
     controls : of "length" (letters and digits), "log_freq", "sentence_end", "position" (words read of this story), or
         other columns.
         log_freq is the table's column of that name (NaN: taken from `corpus`, else the column's lowest value), or is
@@ -70,7 +80,8 @@ def reading_times(
     after the first predictor a). n counts words; intervals are over stretches: by jackknife and
     Student's t, that of the ratio by bootstrap.
 
-    Raises DataError for missing columns, unknown controls or too few words.
+    Raises DataError for missing columns, text in place of numbers, unknown controls, rows out of order, too few words,
+    and predictors that are constant or made of the controls.
 
     Source: Goodkind & Bicknell (2018); Wilcox et al. (2020). Spill-over: Smith & Levy (2013).
     """
@@ -79,39 +90,43 @@ def reading_times(
     n_boot = int(check_number("n_boot", n_boot, low=1, integer=True))
     n_null = int(check_number("n_null", n_null, low=1, integer=True))
     predictors = [predictors] if isinstance(predictors, str) else list(predictors)
-    check_columns(table, [rt, story, word, *predictors])
-    stories = table[story].to_numpy()
+    if not predictors:
+        raise OptionError("reading_times needs a predictor: name a column, such as surprisal")
+    check_columns(table, [rt, *story_columns(table, story), word, *predictors])
+    stories = stories_of(table, story)
+    check_order(table, stories, "story")
     base, said = control_columns(table, word, stories, controls, corpus)
-    models = {name: with_past({name: table[name].to_numpy(float)}, stories, spillover) for name in predictors}
+    signals = {name: numbers(table, name, "predictor") for name in predictors}
+    models = {name: with_past({name: signals[name]}, stories, spillover) for name in predictors}
     baseline = with_past(base, stories, spillover)
-    y = table[rt].to_numpy(float)
-    whole = ~np.isnan(np.column_stack([y, *baseline.values(), *[c for m in models.values() for c in m.values()]])).any(
-        1
-    )
+    y = numbers(table, rt, "outcome")
+    every = [y, *baseline.values(), *[c for m in models.values() for c in m.values()]]
+    whole = ~np.isnan(np.column_stack(every)).any(1)
     n_parameters = 1 + len(baseline) + spillover + 1
     if whole.sum() < 5 * n_parameters:
         raise DataError(f"only {whole.sum()} words have a reading time and all predictors: too few for {n_parameters}")
+    check_stretches(stories[whole], folds)
     unit = resampling.blocks(stories[whole], SIZE)
-    if unit.max() + 1 < folds:
-        raise DataError(f"{whole.sum()} words make {unit.max() + 1} stretches of {SIZE}: ask for fewer folds")
+    baseline = {name: column[whole] for name, column in baseline.items()}
+    for own in models.values():
+        kept, gone = apart(baseline, {name: column[whole] for name, column in own.items()})
+    baseline, said = kept, said + gone
     note = f"n: words; baseline: {', '.join(controls)} of this word and {spillover} before{said}"
     common = {"analysis": "reading_times", "dataset": dataset, "story": _named(stories[whole]), "n": whole.sum(),
               "seed": seed, "note": note}  # fmt: skip
-    fit = _Words(
-        y[whole], stories[whole], unit, {k: v[whole] for k, v in baseline.items()}, folds, n_boot, n_null, seed
-    )
+    fit = _Words(y[whole], stories[whole], unit, baseline, folds, n_boot, n_null, seed)
     rows: list[dict[str, Any]] = []
     gains = {}
     for name, columns in models.items():
         full = {k: v[whole] for k, v in columns.items()}
         gains[name] = fit.gain(full)
-        later = lagged(table[name].to_numpy(float), stories, 1)[whole]
+        later = lagged(signals[name], stories, 1)[whole]
         for row in fit.rows(full, later, gains[name]):
             told = "; ".join(filter(None, [note, row.pop("note", "")]))
             rows.append(common | {"method": name} | row | {"note": told})
     for i, a in enumerate(predictors):
         for b in predictors[i + 1 :]:
-            x, z = (table[name].to_numpy(float)[whole] for name in (a, b))
+            x, z = (signals[name][whole] for name in (a, b))
             rows.append(common | {"method": f"{a} ~ {b}", "metric": "r_between", "unit": "r"} | fit.r(x, z))
     for b in predictors[1:]:
         a = predictors[0]

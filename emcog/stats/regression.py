@@ -16,6 +16,7 @@ from emcog.stats.designs import CONTROLS, Design, make_design
 from emcog.stats.rows import tidy
 from emcog.stats.shifts import gain_test, shift_test
 from emcog.stats.stretches import SIZE, jackknife_errors, t_interval
+from emcog.stats.word_tables import STORY, check_stretches
 
 KINDS = ("logistic", "mixed", "poisson", "linear")
 DEFAULT_CONTROLS = ("length", "log_freq", "sentence_end", "since_boundary")
@@ -32,7 +33,7 @@ def regress(
     lags: int = 0,
     observer: str | None = None,
     observers: str | None = None,
-    story: str = "story",
+    story: str | None = STORY,
     word: str = "word",
     corpus: Iterable[str] | None = None,
     folds: int = 10,
@@ -44,7 +45,7 @@ def regress(
 
     Parameters
     ----------
-    table : one row a word, or a word and observer; words of a story in order, one observer after the other.
+    table : one row a word, or a word and observer; words of a story in reading order, one observer after the other.
     outcome : column: 0 or 1 (logistic, mixed), a count of presses (poisson), or ms (linear). Words where it, or a
         predictor, is missing are left out.
     predictors : columns, in any unit; the slopes are per unit.
@@ -54,11 +55,13 @@ def regress(
         a story where there are no observers.
     controls : of "length", "log_freq", "sentence_end", "since_boundary" (log of 1 + words since the last boundary of
         this observer, or since anybody's), "position", or other columns of the table. None: the first four; of a linear
-        model the first three, since every reading time is above 0 and would count as a boundary.
+        model the first three, since every reading time is above 0 and would count as a boundary. One that is the same
+        in all rows is left out, and the note says so.
     lags : words before, whose predictors and controls (length, log_freq, sentence_end) act too.
     observer : column that tells observers apart.
     observers : column with how many observers a count (or a 0 to n outcome of "logistic") is of.
-    story, word, corpus : as in `emcog.stats.reading_times`.
+    story : column that tells stories apart; None, or a table without a column "story": all rows are one story.
+    word, corpus : as in `emcog.stats.reading_times`.
     folds, n_null, seed : of cross-validation and null model.
     about : dataset=, model= for the table.
 
@@ -78,7 +81,8 @@ def regress(
             row is a word and observer: nats a row, and a second row in nats a word (of all its observers), without p.
     n counts rows (words where the unit is nats/word).
 
-    Raises DataError for missing columns, outcomes of another kind or too few words; OptionError for unknown options.
+    Raises DataError for missing columns, text in place of numbers, rows out of order, outcomes of another kind, too few
+    words, and predictors that are constant or made of others; OptionError for unknown options.
 
     Source: Kumar et al. (2023); Liang & Zeger (1986) for GEE; Clark (1973) on words as a random factor.
     """
@@ -95,6 +99,7 @@ def regress(
         raise OptionError("kind='mixed' needs observers: name their column with observer=")
     design = make_design(table, outcome, predictors, controls, lags, observer, observers, story, word, corpus)
     _check_outcome(design, kind, outcome)
+    check_stretches(design.word_story, folds)
     model = _Model(design, kind, folds, int(seed))
     test, full = model.fit(design.full), design.full
     errors = model.errors(test)
@@ -120,7 +125,9 @@ def regress(
         rows.append(common | place | {"metric": "wald", "unit": "z", "estimate": wald["z"], "z": wald["z"],
                                       "p": wald["p"] if test.converged else np.nan, "null_model": "Wald"})  # fmt: skip
     everything = {"method": predictors[0] if len(predictors) == 1 else "all"}
-    rows.append(common | everything | model.likelihood_ratio())
+    ratio = model.likelihood_ratio()
+    told = "; ".join(dict.fromkeys(filter(None, [note, ratio.pop("note", "")])))
+    rows.append(common | everything | ratio | {"note": told})
     rows += [common | everything | row | {"seed": seed} for row in model.gain(n_null)]
     return tidy(rows)
 
@@ -267,8 +274,6 @@ class _Model:
     def gain(self, n_null: int) -> list[dict[str, Any]]:
         """Held-out log-likelihood with the predictors less that without, a row, and a word where rows are not words."""
         d, unit = self.design, self.stretches
-        if unit.max() + 1 < self.folds:
-            raise DataError(f"{unit.max() + 1} stretches of 50 words are too few for {self.folds} folds: ask for fewer")
         order = np.random.default_rng(self.seed).permutation(unit.max() + 1)
         word_fold = (np.argsort(order) % self.folds)[self.word_stretches]
         fold = word_fold[d.word]

@@ -374,6 +374,6 @@ def test_a_stretch_left_out_is_neither_scored_nor_fitted_to(family):
 def test_what_is_wrong_is_said(change, error, said):
     options = {"outcome": "presses", "predictors": ["signal"], "controls": ["length"], "observers": "people"} | change
     if change.get("outcome") == "signal":
-        options |= {"predictors": ["people"], "observers": None}
+        options |= {"predictors": ["presses"], "observers": None}
     with pytest.raises(error, match=said):
         regress(counts(), **options)
