@@ -29,6 +29,9 @@ _HOMES = {
     "EmcogError": "emcog.errors",
 }
 
+_ROOMS = ("human", "stats", "tasks", "viz")
+"""Packages that need no import of their own: emcog.stats.regress(...)."""
+
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
@@ -46,8 +49,10 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> object:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
+    if name in _ROOMS:
+        return import_module(f"emcog.{name}")
     raise AttributeError(f"module 'emcog' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_ROOMS])

@@ -14,6 +14,7 @@ from emcog.excerpts import first_words
 from emcog.files import write_files
 from emcog.lm import load_lm
 from emcog.memory import EpisodicLM, MemoryConfig, read_manifest
+from emcog.memory.saving import LOCK
 from emcog.records import parse_json
 from emcog.transcript import Transcript
 
@@ -41,10 +42,13 @@ def open_memory(
 def load_settings(folder: Path, given: Mapping[str, Any]) -> tuple[MemoryConfig, bool]:
     """The settings to read with, and whether the folder holds a memory already.
 
-    Raises OptionError where the settings given are not those that the memory was begun with.
+    Raises OptionError where the settings given are not those that the memory was begun with, or other files lie there.
     """
     new = MemoryConfig(**{"tier": "file", **given})
     if not (folder / "memory.json").exists():
+        there = {part.name for part in folder.iterdir()} if folder.is_dir() else set()
+        if there and not there & {BOOKS, LOCK}:  # one of which a reading that was broken off has left
+            raise OptionError(f"{folder} holds other files: name a new folder for the memory")
         return new, False
     kept = MemoryConfig(**read_manifest(folder)["config"])
     for name in given:

@@ -1,5 +1,6 @@
 """AnnotationSet: one stimulus, many observers, and where each of them saw an event begin."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emcog.errors import DataError
+from emcog.errors import DataError, OptionError
 from emcog.human.checks import find_problems, require_sane
 from emcog.human.consensus import ConsensusRule
 from emcog.human.crowd import Crowd, crowd_of_marks
@@ -17,6 +18,8 @@ from emcog.options import check_choice, check_number
 
 MARK_COLUMNS = ("observer", "time_s", "word", "grade", "row")
 RATING_COLUMNS = ("observer", "time_s", "value", "row")
+SLOWEST_S = 10.0
+"""Nobody takes longer to press a key."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -110,15 +113,27 @@ class AnnotationSet:
     def shifted(self, reaction_time_s: float) -> "AnnotationSet":
         """The same set with every time this much earlier (not before 0), for the time that people need to react.
 
-        Lists and ratings are moved too. `reaction_time_s` of the result says what has been taken off in all.
+        Lists and ratings are moved too. `reaction_time_s` of the result says what has been taken off in all. A warning
+        tells how many marks came before that time and are put at 0, where they count for nothing.
 
         Raises
         ------
-        DataError : marks given as words.
+        DataError : marks given as words. OptionError : more than 10 s, which nobody needs.
         """
         check_number("reaction_time_s", reaction_time_s)
+        if reaction_time_s > SLOWEST_S:
+            raise OptionError(
+                f"reaction_time_s is in seconds, and nobody takes {reaction_time_s:g} to press a key: "
+                f"{reaction_time_s:g} ms are {reaction_time_s / 1000:g}"
+            )
         if self.unit == "word":
             raise DataError(f"{self._where}: words were marked, and have no reaction time to take off")
+        if too_early := int((self.marks["time_s"] < reaction_time_s).sum()):
+            warnings.warn(
+                f"{self._where}: {too_early} of {len(self.marks)} marks came less than {reaction_time_s:g} s after the "
+                "beginning: they are put at 0 s, where no mark counts",
+                stacklevel=2,
+            )
         earlier = {"time_s": np.maximum(self.marks["time_s"] - reaction_time_s, 0.0)}
         return replace(
             self,

@@ -279,6 +279,7 @@ def test_every_help_has_an_example_that_fits_80_columns(run, monkeypatch, comman
         ("read book.txt", "--memory"),
         ("read missing.txt --memory m", "missing.txt"),
         ("read book.txt --memory book.txt", "book.txt"),
+        ("read book.txt --memory .", "holds other files: name a new folder"),
         ("read book.txt --memory m --segmentation SX", "choose from S, SM"),
         ("read book.txt --memory m --n-local 4", "n_local must be"),
         ("read book.txt --memory m --budget lots", "accelerator=2G"),

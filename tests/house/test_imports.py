@@ -83,3 +83,11 @@ for room in ["emcog", "emcog.lm", "emcog.boundaries", "emcog.viz", "emcog.segmen
     import_module(room)
     assert tables() == before, room
 """)
+
+
+def test_rooms_need_no_import_of_their_own():
+    done = run(
+        "import sys, emcog; assert 'emcog.stats' not in sys.modules; print(emcog.stats.regress.__name__, "
+        "emcog.human.read_annotations.__name__, emcog.tasks.TASKS is not None, 'stats' in dir(emcog))"
+    )
+    assert done.stdout.split() == ["regress", "read_annotations", "True", "True"]

@@ -105,12 +105,19 @@ def test_sentences_come_from_the_text(tale):
     assert tale.crowd(story).sentences.tolist() == [0, 4, 8]
 
 
+def test_reaction_time_is_in_seconds(tale):
+    with pytest.raises(OptionError, match=r"nobody takes 800 .*: 800 ms are 0.8"):
+        tale.shifted(800)
+
+
 def test_reaction_time_is_taken_off_and_told(tale):
-    early = tale.shifted(2.3)
+    with pytest.warns(UserWarning, match=r"1 of 5 marks came less than 2.3 s after the beginning"):
+        early = tale.shifted(2.3)
     assert early.marks["time_s"].round(6).tolist() == [0.0, 3.7, 0.1, 3.9, 5.7]
     assert early.reaction_time_s == 2.3
     assert "2.3 s taken off" in repr(early)
-    assert early.shifted(0.2).reaction_time_s == pytest.approx(2.5)
+    with pytest.warns(UserWarning, match="2 of 5 marks"):
+        assert early.shifted(0.2).reaction_time_s == pytest.approx(2.5)
     lists = AnnotationSet("tale", make_marks([]), (), lists={"own": np.array([1.0, 5.0])}).shifted(2.0).lists
     assert lists["own"].tolist() == [0.0, 3.0]
 

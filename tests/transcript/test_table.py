@@ -1,8 +1,11 @@
 """CSV, TSV and gentle's align.csv."""
 
+import warnings
+
 import numpy as np
 import pytest
 
+from emcog.errors import TranscriptError
 from emcog.transcript import read_transcript
 
 
@@ -106,3 +109,19 @@ def test_a_long_table(tmp_path):
     transcript = read_transcript(path)
     assert len(transcript.words) == rows
     assert transcript.duration_s == (rows - 1) / 4
+
+
+def test_seconds_that_will_be_milliseconds_are_doubted(read):
+    rows = "".join(f"w,{300 * i}\n" for i in range(8))
+    with pytest.warns(UserWarning, match="300 s apart: if they are milliseconds"):
+        assert read(f"word,onset\n{rows}", "s.csv").words["onset_s"].tolist() == [300.0 * i for i in range(8)]
+    for header, options in (("word,onset_ms", {}), ("word,onset_s", {}), ("word,onset", {"time_unit": "s"})):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            read(f"{header}\n{rows}", "s.csv", **options)
+
+
+def test_two_columns_of_one_name_are_refused(read):
+    with pytest.raises(TranscriptError, match="two columns are called 'onset'"):
+        read("word,onset,onset\na,1,2\n", "s.csv")
+    assert read("word,note,note\na,1,2\n", "s.csv").words["word"].tolist() == ["a"]

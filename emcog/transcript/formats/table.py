@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -13,6 +14,8 @@ from emcog.transcript.source import Source, wrong_format
 from emcog.transcript.words import check_times, timed_words
 
 DELIMITERS = (",", "\t", ";")
+SLOW_S = 30.0
+"""Seconds between onsets, in the median, at which they are doubted: nobody speaks so slowly."""
 UNITS = {
     "s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0,
     "ms": 1e-3, "msec": 1e-3, "msecs": 1e-3, "millis": 1e-3, "millisecond": 1e-3, "milliseconds": 1e-3,
@@ -67,11 +70,24 @@ def _read_table(source: Source, delimiter: str, kind: str) -> tuple[str, pd.Data
     silent = np.fromiter((not word or word.isspace() for word in words), dtype=bool, count=len(words))
     check_times(np.where(silent, np.nan, onset), np.where(silent, np.nan, offset), where, source.error)
 
+    _doubt_unit(source, onset[~silent], header[roles["onset"]] if "onset" in roles else "")
     speakers = None
     if "speaker" in roles:
         named = (" ".join(name.split()) for name in body[roles["speaker"]])
         speakers = [name for name, word in zip(named, words, strict=True) for _ in word.split()]
     return timed_words(words, onset, offset, speakers)
+
+
+def _doubt_unit(source: Source, onset: np.ndarray, name: str) -> None:
+    """Warn where seconds that nobody has named as such lie so far apart that they will be milliseconds."""
+    gaps = np.diff(onset[~np.isnan(onset)])
+    if source.time_unit or _has_unit(name) or len(gaps) < 5 or np.median(gaps) <= SLOW_S:
+        return
+    warnings.warn(
+        f"{source.label}: the words' onsets lie {np.median(gaps):g} s apart: if they are milliseconds, say so with "
+        "time_unit='ms' (--time-unit ms)",
+        stacklevel=2,
+    )
 
 
 def _swallowed(word: str, delimiter: str, width: int) -> bool:
@@ -109,8 +125,12 @@ def _plain_name(name: str) -> str:
 
 def _unit_of(name: str) -> float:
     """Seconds in the unit that a column's name ends in; 1 without one."""
+    return UNITS[_plain_name(name).rpartition("_")[2]] if _has_unit(name) else 1.0
+
+
+def _has_unit(name: str) -> bool:
     stem, _, unit = _plain_name(name).rpartition("_")
-    return UNITS.get(unit, 1.0) if stem else 1.0
+    return bool(stem) and unit in UNITS
 
 
 def columns_by_role(header: Sequence[str]) -> dict[str, int]:
