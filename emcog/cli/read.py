@@ -127,6 +127,9 @@ def read(
         })  # fmt: skip
     elif not quiet:
         _show(transcript.name, folder, n_read, n_before, seconds)
+        if not len(memory.reader.starts):
+            show_line(f"All of it is still in the window of {memory.reader.n_local:,} tokens, so that nothing can be "
+                      "recalled: a longer text, or a new memory with a smaller --n-local, forms events.")  # fmt: skip
 
 
 def _show(name: str, folder: Path, n_read: int, n_before: int, seconds: float) -> None:

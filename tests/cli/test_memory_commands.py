@@ -244,7 +244,8 @@ def test_recalled_events_are_those_of_the_memory(run, read_once, lm, monkeypatch
 
 def test_nothing_comes_to_mind_where_all_is_in_the_window(run, command, tmp_path):
     (tmp_path / "short.txt").write_text("Anna hid the key.")
-    assert run("read", "short.txt", "--memory", "m", *command()[4:]).status == 0
+    done = run("read", "short.txt", "--memory", "m", *command()[4:])
+    assert done.status == 0 and "still in the window of" in done.out
     assert "Nothing comes to mind" in run("recall", "m", "the key").out
 
 
