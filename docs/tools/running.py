@@ -1,6 +1,6 @@
 """Run the code of a page as a reader would, and write what it prints below each block.
 
-    python docs/tools/running.py --write    run docs/tutorial.md and docs/own-data.md and write their outputs anew
+    python docs/tools/running.py --write    run the pages of PAGES and write their outputs anew
 
 A block of `csv` with a title is written as that file, a block of `python` goes on where the one before ended, a line
 of `sh` that begins with `emcog` is given to the command. A `text` block titled Output, right below, holds what was
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("tutorial.md", "own-data.md")
+PAGES = ("tutorial.md", "own-data.md", "measures/regression.md")
 BLOCK = re.compile(r'^```(python|sh|csv)(?: title="([^"]+)")?\n(.*?)^```\n(?:\n```text title="Output"\n(.*?)^```\n)?',
                    re.DOTALL | re.MULTILINE)  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The tutorial and the how-to run as they stand, and what they say is printed is about what is printed."""
+"""The pages with code run as they stand, and what they say is printed is about what is printed."""
 
 import re
 from math import isclose
@@ -20,15 +20,17 @@ def without_a_display(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["tutorial.md", "own-data.md"])
-def test_the_page_runs_and_shows_what_it_prints(page, running, tmp_path):
+@pytest.mark.parametrize(
+    ("page", "n_blocks", "n_outputs"), [("tutorial.md", 8, 5), ("own-data.md", 8, 5), ("measures/regression.md", 3, 1)]
+)
+def test_the_page_runs_and_shows_what_it_prints(page, n_blocks, n_outputs, running, tmp_path):
     text = (DOCS / page).read_text(encoding="utf-8")
     ran = running.run_page(DOCS / page, tmp_path)
-    assert len(ran) == text.count("\n```python") + text.count("\n```sh") + text.count("\n```csv") >= 8
+    assert len(ran) == text.count("\n```python") + text.count("\n```sh") + text.count("\n```csv") >= n_blocks
     python = [one for one in ran if one.language == "python"]
     others = [(one.shown, one.printed) for one in python if not agree(one.shown, one.printed)]
     assert others == [], "run docs/tools/running.py --write"
-    assert sum(bool(one.shown.strip()) for one in python) >= 5
+    assert sum(bool(one.shown.strip()) for one in python) >= n_outputs
 
 
 FRACTION = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[+-]?\d+)?(?![\w.])")
