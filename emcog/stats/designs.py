@@ -105,6 +105,7 @@ def control_columns(
         if name in ("length", "sentence_end") or (name == "log_freq" and "log_freq" not in table):
             if words is None:
                 raise DataError(f"control {name} needs the words: the table has no column {word}")
+            labels(table, word, "a word")
             if name == "log_freq" and corpus is None:
                 raise DataError("no word frequencies: give a column log_freq, a corpus, or controls without log_freq")
         if name == "length" and words is not None:

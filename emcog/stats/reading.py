@@ -18,8 +18,10 @@ from emcog.stats.word_tables import (
     STORY,
     apart,
     check_columns,
+    check_folds,
     check_order,
     check_stretches,
+    listed,
     numbers,
     stories_of,
     story_columns,
@@ -89,7 +91,7 @@ def reading_times(
     folds = int(check_number("folds", folds, low=2, integer=True))
     n_boot = int(check_number("n_boot", n_boot, low=1, integer=True))
     n_null = int(check_number("n_null", n_null, low=1, integer=True))
-    predictors = [predictors] if isinstance(predictors, str) else list(predictors)
+    predictors, controls = listed(predictors), listed(controls)
     if not predictors:
         raise OptionError("reading_times needs a predictor: name a column, such as surprisal")
     check_columns(table, [rt, *story_columns(table, story), word, *predictors])
@@ -115,6 +117,8 @@ def reading_times(
     common = {"analysis": "reading_times", "dataset": dataset, "story": _named(stories[whole]), "n": whole.sum(),
               "seed": seed, "note": note}  # fmt: skip
     fit = _Words(y[whole], stories[whole], unit, baseline, folds, n_boot, n_null, seed)
+    for own in models.values():
+        check_folds(baseline | {name: column[whole] for name, column in own.items()}, fit.fold)
     rows: list[dict[str, Any]] = []
     gains = {}
     for name, columns in models.items():

@@ -16,7 +16,7 @@ from emcog.stats.designs import CONTROLS, Design, make_design
 from emcog.stats.rows import tidy
 from emcog.stats.shifts import gain_test, shift_test
 from emcog.stats.stretches import SIZE, jackknife_errors, t_interval
-from emcog.stats.word_tables import STORY, check_stretches
+from emcog.stats.word_tables import STORY, check_stretches, listed
 
 KINDS = ("logistic", "mixed", "poisson", "linear")
 DEFAULT_CONTROLS = ("length", "log_freq", "sentence_end", "since_boundary")
@@ -90,7 +90,8 @@ def regress(
     lags = int(check_number("lags", lags, low=0, high=10, integer=True))
     folds = int(check_number("folds", folds, low=2, integer=True))
     n_null = int(check_number("n_null", n_null, low=1, integer=True))
-    predictors = [predictors] if isinstance(predictors, str) else list(predictors)
+    predictors = listed(predictors)
+    controls = None if controls is None else listed(controls)
     if controls is None:
         controls = [name for name in DEFAULT_CONTROLS if kind != "linear" or name != "since_boundary"]
     if not predictors:

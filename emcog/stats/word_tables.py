@@ -1,11 +1,11 @@
 """What a regression asks of a user's table of words, and the one line that says what is wrong with it."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
-from emcog.errors import DataError
+from emcog.errors import DataError, OptionError
 from emcog.stats.glm import SINGULAR
 from emcog.stats.resampling import blocks
 from emcog.stats.stretches import SIZE
@@ -14,14 +14,26 @@ STORY = "story"
 """The column that tells stories apart where none is named; a table without it is one story."""
 
 
+def listed(names: str | Iterable[str] | None) -> list[str]:
+    """The names of columns as a list: a single one, several or None."""
+    return [names] if isinstance(names, str) else list(names or ())
+
+
 def check_columns(table: pd.DataFrame, columns: Sequence[str]) -> None:
     """DataError for what is no table of words or an empty one, for columns it lacks or that are named twice."""
     if not isinstance(table, pd.DataFrame):
-        got = f"the path {str(table)!r}" if isinstance(table, str) or hasattr(table, "__fspath__") else type(table)
+        got = (
+            f"the path {str(table)!r}"
+            if isinstance(table, str) or hasattr(table, "__fspath__")
+            else f"a {type(table).__name__}"
+        )
         raise DataError(
             f"the table of words must be a pandas DataFrame, got {got}: read it first, with pandas.read_csv or "
             "pandas.read_parquet"
         )
+    unnamed = [name for name in columns if not isinstance(name, Hashable)]
+    if unnamed:
+        raise OptionError(f"columns are given by name, one at a time: got {unnamed[0]!r}")
     missing = [name for name in columns if name not in table]
     if missing:
         raise DataError(
@@ -109,6 +121,18 @@ def check_stretches(word_story: np.ndarray, folds: int) -> None:
             f"{many} too few for {folds} folds: ask for fewer folds, or give at least {SIZE * (folds - 1) + 1} words a "
             f"story without gaps (here {len(word_story)} in all), in reading order"
         )
+
+
+def check_folds(columns: dict[str, np.ndarray], fold: np.ndarray) -> None:
+    """DataError for a column, of name_lag -> (n,), that does not vary outside of one fold (n,): it cannot be fitted."""
+    for name, column in columns.items():
+        for label in np.unique(fold):
+            rest = column[fold != label]
+            if rest.min() == rest.max():
+                raise DataError(
+                    f"{name.rsplit('_', 1)[0]} varies in one of {len(np.unique(fold))} folds only: leave it out, or "
+                    "take other folds (folds=, seed=)"
+                )
 
 
 def apart(base: dict[str, np.ndarray], own: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], str]:

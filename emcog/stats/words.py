@@ -34,14 +34,14 @@ def log_frequency(words: Sequence[str], corpus: Iterable[str]) -> np.ndarray:
     Parameters
     ----------
     words : edge punctuation and case do not count.
-    corpus : texts; split at white space.
+    corpus : texts, or one; split at white space.
 
     Returns
     -------
     float64 (n_words,).
     """
     counts: Counter[str] = Counter()
-    for text in corpus:
+    for text in [corpus] if isinstance(corpus, str) else corpus:
         counts.update(_bare(word) for word in text.split())
     counts.pop("", None)
     total = sum(counts.values()) + len(counts) + 1

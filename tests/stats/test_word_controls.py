@@ -33,6 +33,7 @@ def test_log_frequency_counts_the_corpus():
     # 5 tokens, 3 types: (count + 1) / (5 + 3 + 1) a million
     found = log_frequency(["The", "cat,", "dog"], ["the cat the", "The mat."])
     np.testing.assert_allclose(found, np.log10(np.array([4, 2, 1]) / 9 * 1e6))
+    np.testing.assert_allclose(log_frequency(["the", "cat"], "the cat the the mat"), found[:2])
 
 
 @given(RUNS, st.integers(0, 4))

@@ -43,7 +43,7 @@ def test_a_table_without_a_story_is_one_story(call):
 @pytest.mark.parametrize("call", [regressed, read])
 @pytest.mark.parametrize(
     ("table", "said"),
-    [("words.csv", r"DataFrame, got the path 'words.csv': read it first"), (None, "must be a pandas DataFrame"),
+    [("words.csv", r"DataFrame, got the path 'words.csv': read it first"), (None, "DataFrame, got a NoneType"),
      (made().head(0), "no rows"),
      (made().assign(surprisal="high"), r"predictor surprisal must hold numbers, got 'high' in row 0 \(400 such rows\)"),
      (made().assign(surprisal=pd.Timestamp("2020-01-01")), "predictor surprisal must hold numbers"),
@@ -102,6 +102,26 @@ def test_no_predictor_and_one_that_is_a_control():
         read(made(), [])
     with pytest.raises(DataError, match="log_freq is a control and a predictor"):
         read(made(), ["log_freq"])
+
+
+def test_what_varies_in_one_fold_only_cannot_be_foretold():
+    event = np.arange(N) == 30
+    with pytest.raises(DataError, match="surprisal varies in one of 4 folds only: leave it out"):
+        read(made().assign(surprisal=event * 1.0))
+    with pytest.raises(DataError, match="event varies in one of 4 folds only"):
+        read(made().assign(event=event), controls=["event"])
+    assert len(read(made().assign(event=np.arange(N) % 60 == 30), controls=["event"]))
+
+
+def test_names_and_words_that_are_none():
+    with pytest.raises(OptionError, match="needs a predictor"):
+        regress(made(), "boundary", None)
+    with pytest.raises(OptionError, match=r"by name, one at a time: got \['boundary'\]"):
+        regressed(made(), ["boundary"])
+    with pytest.raises(DataError, match="column word is empty in 1 rows, first row 3: each needs a word"):
+        regressed(made().assign(word=[None if i == 3 else "a" * (i % 5) for i in range(N)]))
+    pd.testing.assert_frame_equal(regressed(made(), controls="length"), regressed(made()))
+    pd.testing.assert_frame_equal(read(made(), controls="length"), read(made(), controls=["length"]))
 
 
 @pytest.mark.parametrize("kind", ["logistic", "poisson", "linear"])
