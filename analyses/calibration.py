@@ -75,9 +75,9 @@ REASONS = {
     "lag_crp": "a few steps a subject make few values, and the effective number of steps is at most their number: "
     "where recall is random that is careful",
     "delta_log_likelihood": "a difference of nested models' likelihoods has no normal distribution where there is "
-    "hardly an effect (Vuong, 1989; Clark and McCracken, 2001). Tried: the jackknife over stretches of the gain, of its "
-    "signed root (too short above), and the limits of the effect alone (wrong where there is none); the lower limit is "
-    "the root's, the upper one the higher of the two",
+    "hardly an effect (Vuong, 1989; Clark and McCracken, 2001). Tried: the jackknife over stretches of the gain, and "
+    "of its signed root (too short above), and the limits of the effect alone (wrong where there is none); the lower "
+    "limit is the root's, the upper one the higher of the two",
 }
 """Why an interval of a measure may be outside 93% to 97%, and what was tried; said only where it is."""
 CELL = ["test", "kind", "metric", "variant", "null_model"]
