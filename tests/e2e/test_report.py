@@ -98,7 +98,7 @@ def shown_texts(page):
 
 
 def chosen(page):
-    return int(page.get_attribute("#timeline", "aria-valuenow")) - 1
+    return int(page.get_attribute("#timeline", "aria-valuenow"))
 
 
 def cells(page, path="tbody tr[data-method='SM'] data"):
@@ -121,8 +121,8 @@ def test_the_events_shown_are_the_tables_and_the_method_switch_changes_them(page
         assert shown_texts(page) == [" ".join(t.split()) for t in method.events["text"]]
         headings = page.eval_on_selector_all(".event h3", "all => all.map((e) => e.textContent)")
         for heading, row in zip(headings, method.events.itertuples(), strict=True):
-            assert f"Event {row.event + 1} " in heading
-            assert f"words {row.start_word + 1}–{row.end_word}, {row.n_tokens} tokens" in heading
+            assert f"Event {row.event} " in heading
+            assert f"words {row.start_word}–{row.end_word - 1}, {row.n_tokens} tokens" in heading
             assert f"{row.surprise:.2f} bits" in heading
         marked = page.eval_on_selector_all(".results tr.chosen", "all => all.map((e) => e.dataset.method)")
         assert marked == [method.name]
@@ -147,9 +147,9 @@ def test_hovering_shows_a_words_numbers(page, story):
     row = story[0][0].words.iloc[7]
     page.hover("[data-w='7']")
     said = page.inner_text("#tip")
-    assert row["word"] in said and "word 8" in said
+    assert row["word"] in said and "word 7" in said
     assert f"{row['surprisal']:.2f} bits" in said and f"{row['entropy']:.2f} bits" in said
-    assert "0:03.5" in said and "event\n1 of 4" in said
+    assert "0:03.5" in said and "event\n0 (of 4)" in said
     page.keyboard.press("Escape")
     assert page.is_hidden("#tip")
     page.hover("[data-w='5']")
@@ -210,7 +210,7 @@ def test_the_keyboard_does_all_of_it(page):
         box = page.locator(f"[data-w='{word}']").bounding_box()
         assert 0 < box["y"] < 800, key
     said = page.get_attribute("#timeline", "aria-valuetext")
-    assert said.startswith("The, word 1 of 720") and "surprisal 0.00 bits" in said and "event 1 of 4" in said
+    assert said.startswith("The, word 0 (of 720)") and "surprisal 0.00 bits" in said and "event 0 (of 4)" in said
     page.focus("[data-go='people'][data-step='1']")
     page.keyboard.press("Enter")
     assert chosen(page) == 250
@@ -229,7 +229,7 @@ def test_what_a_screen_reader_meets_has_roles_and_names(page):
     assert page.locator("h1").count() == 1
     timeline = page.locator("#timeline")
     assert timeline.get_attribute("role") == "slider"
-    assert (timeline.get_attribute("aria-valuemin"), timeline.get_attribute("aria-valuemax")) == ("1", "720")
+    assert (timeline.get_attribute("aria-valuemin"), timeline.get_attribute("aria-valuemax")) == ("0", "719")
     headed = "all => all.every((t) => !t.rows.length || t.querySelector('th[scope=col]'))"
     assert page.locator("table").evaluate_all(headed)
 
@@ -318,7 +318,7 @@ def test_the_table_of_events_is_the_tables_and_leads_to_them(page, story):
     )
     events = story[0][0].events
     assert [row[:2] for row in body] == [
-        [str(e + 1), f"{a + 1}–{b}"] for e, a, b in events[["event", "start_word", "end_word"]].to_numpy()
+        [str(e), f"{a}–{b - 1}"] for e, a, b in events[["event", "start_word", "end_word"]].to_numpy()
     ]
     assert [row[2] for row in body] == [f"{t:.2f}" for t in events["onset_s"]]
     page.click("#event-table button >> nth=2")

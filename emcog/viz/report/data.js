@@ -1,4 +1,4 @@
-// The report's data, and what all parts ask of it. Words are counted from 0 in the data and from 1 on the page.
+// The report's data, and what all parts ask of it. Words and events are counted from 0, as in the tables.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const wordCount = data.words.length;
@@ -38,6 +38,7 @@ function eventOf(word) {
 
 const number = (value, digits = 2) => (value === null || value === undefined ? "–" : value.toFixed(digits));
 const count = (value) => value.toLocaleString("en-US");
+const wordRange = (first, stop) => (stop > first ? `${count(first)}–${count(stop - 1)}` : "none");
 const plain = (name) => name.replaceAll("_", " ");
 
 function clock(seconds) {
@@ -96,7 +97,7 @@ function facts(word) {
     told.push([plain(name), column[word] === null ? "undefined" : `${number(column[word])} ${data.units[name]}`, name === state.signal ? "chosen" : "other"]);
   }
   const event = eventOf(word);
-  told.push(["event", `${event + 1} of ${count(events().place.length)}`, ""]);
+  told.push(["event", `${count(event)} (of ${count(events().place.length)})`, ""]);
   const crowd = people();
   if (crowd) {
     const agreed = crowd.consensus.includes(word), share = crowd.share?.[word];

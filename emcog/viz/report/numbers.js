@@ -3,7 +3,7 @@
 const tip = element("tip");
 
 function showTip(word, x, y) {
-  tip.replaceChildren(make("b", "", data.words[word]), make("span", "", ` word ${count(word + 1)}`), make("dl"));
+  tip.replaceChildren(make("b", "", data.words[word]), make("span", "", ` word ${count(word)}`), make("dl"));
   for (const [label, value, kind] of facts(word)) tip.lastChild.append(make("dt", kind, label), make("dd", kind, value));
   tip.hidden = false;
   const box = tip.getBoundingClientRect();
@@ -27,7 +27,7 @@ function eventText(e) {
 
 function drawEventTable() {
   const all = events(), table = element("event-table");
-  element("event-count").textContent = `${count(all.place.length)} events by ${method().name}: the table`;
+  element("event-count").textContent = `${count(all.place.length)} event${all.place.length === 1 ? "" : "s"} by ${method().name}: the table`;
   if (!element("event-list").open) { table.replaceChildren(); return; }
   const unit = data.units[method().signal];
   const head = ["Event", "Words", ...(all.onset_s ? ["Onset (s)", "Offset (s)"] : []), "Tokens", `Surprise (${unit})`, "Begins"];
@@ -43,12 +43,12 @@ function drawEventTable() {
 }
 
 function eventRow(e, all) {
-  const row = make("tr"), go = make("button", "", String(e + 1)), first = make("td");
+  const row = make("tr"), go = make("button", "", String(e)), first = make("td");
   go.type = "button";
   go.dataset.event = e;
-  go.ariaLabel = `Go to event ${e + 1}`;
+  go.ariaLabel = `Go to event ${e}`;
   first.append(go);
-  const cells = [`${count(all.start_word[e] + 1)}–${count(all.end_word[e])}`];
+  const cells = [wordRange(all.start_word[e], all.end_word[e])];
   if (all.onset_s) cells.push(number(all.onset_s[e]), number(all.offset_s?.[e]));
   cells.push(count(all.n_tokens[e]), number(all.surprise[e]), eventText(e).slice(0, 110).split(/\s+/).slice(0, 12).join(" "));
   row.append(first, ...cells.map((cell) => make("td", "", cell)));

@@ -12,12 +12,12 @@ function setWord(word, show = true) {
 }
 
 function tellWord() {
-  const told = facts(state.word), place = `word ${count(state.word + 1)} of ${count(wordCount)}`;
+  const told = facts(state.word), place = `word ${count(state.word)} (of ${count(wordCount)})`;
   here.replaceChildren(make("b", "", data.words[state.word]), ` ${place}`);
   // The other signals come last: on a narrow screen they are what is cut off.
   const inOrder = [...told].sort((a, b) => (a[2] === "other") - (b[2] === "other"));
   for (const [label, value, kind] of inOrder) here.append(make("span", kind, ` · ${label} ${value}`));
-  timeline.setAttribute("aria-valuenow", state.word + 1);
+  timeline.setAttribute("aria-valuenow", state.word);
   timeline.setAttribute("aria-valuetext", [data.words[state.word], place, ...told.map(([a, b]) => `${a} ${b}`)].join(", "));
 }
 
@@ -71,7 +71,7 @@ function drawSwitches() {
   element("scale").ariaLabel = `Shading: ${plain(state.signal)}, from ${number(low, 0)} to ${number(high, 1)} ${unit} and more, darker is higher`;
 }
 
-timeline.setAttribute("aria-valuemax", wordCount);
+timeline.setAttribute("aria-valuemax", wordCount - 1);
 
 function chooseMethod(index) {
   state.method = index;

@@ -38,7 +38,7 @@ function drawTranscript() {
 
 function eventBlock(e, [first, from], [stop, to], speakers) {
   const block = make("section", "event");
-  block.id = `event-${e + 1}`;
+  block.id = `event-${e}`;
   block.append(eventHeading(e));
   const body = make("div");
   block.append(body);
@@ -73,10 +73,10 @@ function eventBlock(e, [first, from], [stop, to], speakers) {
 function eventHeading(e) {
   const { start_word, end_word, onset_s, offset_s, surprise, n_tokens } = events();
   const heading = make("h3");
-  heading.append(make("b", "", `Event ${e + 1}`), " ");
+  heading.append(make("b", "", `Event ${e}`), " ");
   const parts = [];
   if (onset_s && onset_s[e] !== null) parts.push(`${clock(onset_s[e])} – ${clock(offset_s?.[e])}`);
-  parts.push(`words ${count(start_word[e] + 1)}–${count(end_word[e])}, ${count(n_tokens[e])} token${n_tokens[e] === 1 ? "" : "s"}`);
+  parts.push(`words ${wordRange(start_word[e], end_word[e])}, ${count(n_tokens[e])} token${n_tokens[e] === 1 ? "" : "s"}`);
   if (surprise[e] !== null) parts.push(`${number(surprise[e])} ${data.units[method().signal]} at its start`);
   for (const part of parts) heading.append(make("span", "", part), " ");
   return heading;
