@@ -97,8 +97,31 @@ def write_folder(folder: str | os.PathLike[str], fill: Callable[[Path], None]) -
     return True
 
 
+def check_folder(folder: str | os.PathLike[str]) -> None:
+    """Refuse, before any work, a folder that could not be written to; one that is missing could be made.
+
+    Raises
+    ------
+    StorageError : a file lies where it, or a folder above it, should be; it cannot be written to.
+    """
+    folder = Path(folder)
+    try:
+        nearest = next(p for p in [folder, *folder.absolute().parents] if p.exists())
+        if not nearest.is_dir():
+            raise NotADirectoryError
+        # Permissions do not say all (read-only and virtual file systems): what can be made can be made.
+        with workplace(nearest):
+            pass
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
 def cannot_write(folder: Path, error: OSError) -> StorageError:
     """The error that says why a folder cannot be written to."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        blocking = next((p for p in [folder, *folder.absolute().parents] if p.is_file()), None)
+        if blocking is not None:
+            return StorageError(f"cannot write to {folder}: {blocking} is a file; choose another folder")
     reason = error.strerror or str(error)
     return StorageError(f"cannot write to {folder}: {reason}; choose another folder or free some space")
 

@@ -14,6 +14,10 @@ def load_segmentations(paths: Sequence[str | Path]) -> dict[str, "Segmentation"]
     Parameters
     ----------
     paths : of each, the folder that holds it, or folder and name (with or without .json).
+
+    Raises
+    ------
+    StorageError : there is none; files that do not belong together.
     """
     from emcog.segmentation import Segmentation
     from emcog.stats.compare import method_name

@@ -6,7 +6,7 @@ import io
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ import pandas as pd
 from emcog.columns import BLOCK
 from emcog.errors import DataError, OptionError, StorageError
 from emcog.excerpts import first_words
-from emcog.files import Content, sha256_file, workplace, write_files
+from emcog.files import Content, check_folder, sha256_file, write_files
 from emcog.records import parse_json
 from emcog.segmentation.tables import EVENT_COLUMNS, Segmentation, event_columns, event_texts
 
 FORMAT, FORMAT_VERSION = "emcog segmentation", 1
 SUFFIXES = {"events": ".events.tsv", "tokens": ".tokens.parquet", "words": ".words.parquet"}
 MANIFEST, PICTURE = ".json", ".png"
+_MAKE_ONE = "make one with emcog segment STORY --out FOLDER"
 
 # BIDS wants onset and duration first; the text goes last, so that the numbers stay in sight in a pager.
 TSV_COLUMNS = ["onset", "duration", *[c for c in EVENT_COLUMNS if c not in ("onset_s", "offset_s", "text")]]
@@ -71,7 +72,10 @@ def write_tables(
         # Half surrogate pairs, as in names that are no text, become what JSON writes for them (\\udce9).
         path.write_bytes((manifest + "\n").encode(errors="backslashreplace"))
 
-    return write_files(folder, contents | {stem + MANIFEST: write_manifest})
+    written = write_files(folder, contents | {stem + MANIFEST: write_manifest})
+    if picture is None:
+        _remove_picture(Path(folder) / (stem + PICTURE))
+    return written
 
 
 def read_segmentation(folder: str | os.PathLike[str], stem: str | None = None) -> Segmentation:
@@ -79,6 +83,8 @@ def read_segmentation(folder: str | os.PathLike[str], stem: str | None = None) -
     folder = Path(folder)
     stem = _only_stem(folder) if stem is None else _checked_stem(stem)
     record = folder / (stem + MANIFEST)
+    if not any((folder / (stem + suffix)).exists() for suffix in (MANIFEST, *SUFFIXES.values())):
+        raise StorageError(f"there is no segmentation {folder / stem}: check the name, or {_MAKE_ONE}")
     manifest = _read_manifest(record)
     content = {kind: _read_bytes(folder / (stem + suffix)) for kind, suffix in SUFFIXES.items()}
     for kind, suffix in SUFFIXES.items():
@@ -118,12 +124,7 @@ def check_destination(folder: str | os.PathLike[str], stem: str, source: str | o
     """
     folder = Path(folder)
     try:
-        nearest = next(p for p in [folder, *folder.absolute().parents] if p.exists())
-        if not nearest.is_dir():
-            raise StorageError(f"cannot write to {folder}: {nearest} is a file; choose another folder")
-        # Permissions do not say all (read-only and virtual file systems): what can be made can be made.
-        with workplace(nearest):
-            pass
+        check_folder(folder)
         for suffix in (*SUFFIXES.values(), PICTURE, MANIFEST):
             path = folder / (stem + suffix)
             if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
@@ -133,6 +134,13 @@ def check_destination(folder: str | os.PathLike[str], stem: str, source: str | o
             raise StorageError(f"{manifest} is there already and is not emcog's; choose another folder")
     except OSError as error:
         raise StorageError(f"cannot write to {folder}: {error.strerror or error}; choose another folder") from error
+
+
+def _remove_picture(path: Path) -> None:
+    """Remove a picture that emcog drew: it is of the events that were there before. Others' pictures stay."""
+    with suppress(OSError):
+        if b"Software\0emcog" in path.read_bytes()[:1000]:
+            path.unlink()
 
 
 def _write_events(path: Path, parts: Iterator[pd.DataFrame]) -> None:
@@ -212,7 +220,7 @@ def _only_stem(folder: Path) -> str:
         raise StorageError(f"{folder} is not a folder")
     stems = sorted({p.name.removesuffix(s) for s in SUFFIXES.values() for p in folder.glob("*" + s)})
     if not stems:
-        raise StorageError(f"no segmentation in {folder}: there is no file *{SUFFIXES['events']}")
+        raise StorageError(f"no segmentation in {folder}: there is no file *{SUFFIXES['events']}; {_MAKE_ONE}")
     if len(stems) > 1:
         raise StorageError(f"{folder} holds {len(stems)} segmentations: choose one with stem=, of {', '.join(stems)}")
     return stems[0]

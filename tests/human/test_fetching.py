@@ -382,7 +382,7 @@ def test_a_cache_below_a_file_is_no_missing_connection(card, server, tmp_path, m
     card()
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("EMCOG_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(StorageError, match=r"cannot write to .*Not a directory"):
+    with pytest.raises(StorageError, match=r"cannot write to .*file is a file; choose another"):
         fetch_dataset("infinitebench")
 
 
