@@ -19,6 +19,11 @@ def escaped(value: object, limit: int = 400) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number of things in words: 1 event, 2 events; `many` where an s does not make it."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def quoted(value: object, limit: int = 40) -> str:
     """A piece of input in quotation marks, for an error message."""
     return f"'{escaped(value, limit)}'"

@@ -30,6 +30,7 @@ from emcog.cli import (
     train,
 )
 from emcog.cli.console import log_to_stderr, say
+from emcog.cli.wording import in_options
 from emcog.errors import EmcogError
 
 app = typer.Typer(
@@ -86,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = given[: given.index("--")] if "--" in given else given
     debug = "--debug" in options
-    with _quiet_libraries(), log_to_stderr("--quiet" in options):
+    with _quiet_libraries(_command(given)), log_to_stderr("--quiet" in options):
         try:
             status = app(args=given, prog_name="emcog", standalone_mode=False)
             sys.stdout.flush()
@@ -118,9 +119,14 @@ def process() -> NoReturn:
     os._exit(status)
 
 
+def _command(given: Sequence[str]) -> str:
+    """The subcommand that is meant: the options before it take no values."""
+    return next((word for word in given if not word.startswith("-")), "")
+
+
 def _report(error: Exception, given: Sequence[str]) -> int:
     if isinstance(error, EmcogError):
-        say(f"error: {error}")
+        say(f"error: {in_options(str(error), _command(given))}")
         return USAGE_ERROR
     if hasattr(error, "format_message"):  # a usage error of click's, of which typer may carry a copy of its own
         context = getattr(error, "ctx", None)
@@ -137,7 +143,7 @@ def _report(error: Exception, given: Sequence[str]) -> int:
 
 
 @contextmanager
-def _quiet_libraries() -> Iterator[None]:
+def _quiet_libraries(command: str) -> Iterator[None]:
     """Keep the libraries' advice and bars off standard error; what a user must know comes as one line each."""
     quiet = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false",
              "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1"}  # fmt: skip
@@ -149,5 +155,6 @@ def _quiet_libraries() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.filterwarnings("default", category=UserWarning, module=r"emcog(\.|$)")
-        warnings.showwarning = lambda message, *_, **__: logging.getLogger("emcog").warning("%s", message)
+        logger = logging.getLogger("emcog")
+        warnings.showwarning = lambda message, *_, **__: logger.warning("%s", in_options(str(message), command))
         yield

@@ -1,23 +1,32 @@
 """emcog compare: segmentations against people."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from emcog.cli.console import few_enough, show_json, show_line, show_table
-from emcog.cli.people import people_given
+from emcog.cli.people import (
+    Columns,
+    Consensus,
+    Duration,
+    Event,
+    FromFormat,
+    Grade,
+    ObserversIn,
+    ReactionTime,
+    SamplingHz,
+    Stimulus,
+    Tier,
+    TimeUnit,
+    people_given,
+)
 from emcog.cli.segmentations import load_segmentations
 
 if TYPE_CHECKING:
     import pandas as pd
 
 EXAMPLE = "Example:\n\nemcog compare events --human presses.csv --out comparison"
-PEOPLE = "People's file"
-
-
-def _people(help: str, *names: str, metavar: str | None = None) -> Any:
-    return typer.Option(*names, help=help, rich_help_panel=PEOPLE, metavar=metavar)
 
 
 def compare(
@@ -35,21 +44,21 @@ def compare(
     tolerance_unit: Annotated[
         str, typer.Option("--tolerance-unit", help="unit (words) or s.", metavar="UNIT")
     ] = "unit",
-    reaction_time: Annotated[float, typer.Option("--reaction-time", help="Seconds taken off people's times.")] = 0.0,
-    consensus: Annotated[str | None, typer.Option(help="density, proportion or release.", metavar="RULE")] = None,
-    grade: Annotated[str | None, typer.Option(help="Whose marks: coarse or fine, say.", metavar="NAME")] = None,
+    reaction_time: ReactionTime = 0.0,
+    consensus: Consensus = None,
+    grade: Grade = None,
     signals: Annotated[
         str | None, typer.Option(help="Correlate these with people too: surprisal, ..., or all.", metavar="NAME,NAME")
     ] = None,
-    from_format: Annotated[str | None, _people("Its format; default: recognised.", "--from", metavar="FORMAT")] = None,
-    stimulus: Annotated[str | None, _people("Which one, of several.", metavar="NAME")] = None,
-    duration: Annotated[float | None, _people("Of the stimulus, in seconds.")] = None,
-    time_unit: Annotated[str | None, _people("s or ms.", "--time-unit", metavar="UNIT")] = None,
-    sampling_hz: Annotated[float | None, _people("Matrix: samples a second.", "--sampling-hz")] = None,
-    observers_in: Annotated[str | None, _people("Matrix: columns or rows.", "--observers-in", metavar="NAME")] = None,
-    event: Annotated[str | None, _people("Logs and BIDS: which event, trial or run is a mark.", metavar="NAME")] = None,
-    tier: Annotated[str | None, _people("ELAN, TextGrid: the tier.", metavar="NAME")] = None,
-    columns: Annotated[str | None, _people("Table: observer=who,time=when.", "--columns", metavar="ROLE=NAME")] = None,
+    from_format: FromFormat = None,
+    stimulus: Stimulus = None,
+    duration: Duration = None,
+    time_unit: TimeUnit = None,
+    sampling_hz: SamplingHz = None,
+    observers_in: ObserversIn = None,
+    event: Event = None,
+    tier: Tier = None,
+    columns: Columns = None,
     stars: Annotated[bool, typer.Option("--stars", help="Mark small corrected p with stars.", metavar="")] = False,
     out: Annotated[Path, typer.Option(help="Folder for the files.", metavar="FOLDER")] = Path("."),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.", metavar="")] = False,
@@ -61,10 +70,12 @@ def compare(
     Writes comparison.csv, .parquet, .md and .tex. Null models: circular_shift (default), shuffled_lengths
     (default for matched), uniform.
     """
+    from emcog.files import check_folder
     from emcog.human import ConsensusRule
     from emcog.stats import AgreementSettings, save
     from emcog.stats import compare as compare_tables
 
+    check_folder(out)
     settings = AgreementSettings(tolerance=tolerance, tolerance_unit=tolerance_unit)
     rule = None if consensus is None else ConsensusRule(consensus)
     reading = {
@@ -90,18 +101,28 @@ def _names(given: str) -> list[str]:
 
 
 def _show(table: "pd.DataFrame", files: list[Path]) -> None:
-    shown = table[["method", "estimate", "ceiling", "null_mean", "z", "p", "p_bh", "metric", "variant", "unit"]]
     rows = [
-        [row.method, *[_number(value) for value in (row.estimate, row.ceiling, row.null_mean, row.z, row.p, row.p_bh)],
-         f"{row.metric} ({row.variant}), {row.unit}"]
-        for row in shown.itertuples()
+        [row.method, *[_number(value) for value in (row.estimate, row.ceiling, row.null_mean, row.z)],
+         _p(row.p), _p(row.p_bh), f"{row.metric} ({row.variant}), {row.unit}"]
+        for row in table.itertuples()
     ]  # fmt: skip
     columns = ["method", "estimate", "people", "chance", "z", "p", "p_bh", "measure"]
     show_table(columns, few_enough(rows, more=files[0].name), spare=("p", "z"))
-    show_line(f"\n{table['note'].iloc[0]}. Written:" if len(table) else "\nNothing to compare. Written:")
+    if len(table):
+        show_line("\nIn the files, people is called ceiling and chance null_mean.")
+        show_line(f"{table['note'].iloc[0]}. Written:")
+    else:
+        show_line("\nNothing to compare. Written:")
     for path in files:
         show_line(f"  {path}")
 
 
 def _number(value: float) -> str:
-    return "" if value != value else f"{value:.3g}"
+    """Three decimals, from 10 on three digits that count."""
+    if value != value:
+        return ""
+    return f"{value:.3f}" if abs(value) < 9.9995 else f"{value:.1f}" if abs(value) < 99.95 else f"{value:,.0f}"
+
+
+def _p(value: float) -> str:
+    return "" if value != value else "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")

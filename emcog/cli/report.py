@@ -1,17 +1,32 @@
 """emcog report: a story, its events and people's boundaries as one page that opens anywhere."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from emcog.cli.console import show_json, show_line
+from emcog.cli.people import (
+    Columns,
+    Consensus,
+    Duration,
+    Event,
+    FromFormat,
+    Grade,
+    ObserversIn,
+    ReactionTime,
+    SamplingHz,
+    Stimulus,
+    Tier,
+    TimeUnit,
+    people_given,
+)
 from emcog.cli.segmentations import load_segmentations
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from emcog.human import ConsensusRule
+    from emcog.human import AnnotationSet, ConsensusRule
     from emcog.segmentation import Segmentation
     from emcog.stats import AgreementSettings
     from emcog.viz import ReportPeople
@@ -38,8 +53,18 @@ def report(
     tolerance_unit: Annotated[
         str, typer.Option("--tolerance-unit", help="unit (words) or s.", metavar="UNIT")
     ] = "unit",
-    reaction_time: Annotated[float, typer.Option("--reaction-time", help="Seconds taken off people's times.")] = 0.0,
-    consensus: Annotated[str | None, typer.Option(help="density, proportion or release.", metavar="RULE")] = None,
+    reaction_time: ReactionTime = 0.0,
+    consensus: Consensus = None,
+    grade: Grade = None,
+    from_format: FromFormat = None,
+    stimulus: Stimulus = None,
+    duration: Duration = None,
+    time_unit: TimeUnit = None,
+    sampling_hz: SamplingHz = None,
+    observers_in: ObserversIn = None,
+    event: Event = None,
+    tier: Tier = None,
+    columns: Columns = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The page.", metavar="FILE")] = Path("report.html"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.", metavar="")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Errors only.", metavar="")] = False,
@@ -56,6 +81,12 @@ def report(
 
     if out.suffix.lower() not in (".html", ".htm"):  # so that no typing error overwrites a story
         raise OptionError(f"the page must be called something.html, got {out}")
+    reading = {
+        "format": from_format, "stimulus": stimulus, "duration_s": duration, "time_unit": time_unit,
+        "sampling_hz": sampling_hz, "observers_in": observers_in, "event": event, "tier": tier, "columns": columns,
+    }  # fmt: skip
+    if not human:
+        people_given(None, reading, "--human")  # which are then about nobody
     loaded = load_segmentations(segmentations)
     check_destination(out.parent, out.name)
     methods = [ReportMethod(name, s.events, s.tokens, s.words, s.provenance) for name, s in loaded.items()]
@@ -68,8 +99,8 @@ def report(
 
         settings = AgreementSettings(tolerance=tolerance, tolerance_unit=tolerance_unit)
         rule = None if consensus is None else ConsensusRule(consensus)
-        draws = (null, n_null, seed)
-        people, results = _compared(loaded, human, rule, reaction_time, settings, draws)
+        annotated = _annotations(human, next(iter(loaded.values())).name, reading, grade, reaction_time)
+        people, results = _compared(loaded, annotated, rule, settings, (null, n_null, seed))
         meanings = {name: measure.doc for name, measure in MEASURES.items()}
     page = html_report(
         methods,
@@ -86,29 +117,41 @@ def report(
         show_line(f"{path}: {', '.join(loaded)}" + (f", beside {', '.join(human)}" if human else ""))
 
 
+def _annotations(
+    human: list[str], story: str, reading: dict[str, Any], grade: str | None, reaction_time: float
+) -> dict[str, "AnnotationSet"]:
+    """People by what the page calls them. What is told of files is told of every file, and of no dataset beside it."""
+    from emcog.human import dataset_item, of_grade, people_of
+
+    files = [given for given in human if dataset_item(given) is None]
+    found = {}
+    for given, called in _told_apart(human).items():
+        told = reading if given in files or not files else {}
+        people = people_of(people_given(given, told, "--human"), story)
+        people = people if grade is None else of_grade(people, grade)
+        whose = [*([grade] if grade else []), *people.lists]  # a list of the author's, say
+        name = f"{called} ({', '.join(whose)})" if whose else called
+        found[name] = people.shifted(reaction_time) if reaction_time else people
+    return found
+
+
 def _compared(
     loaded: dict[str, "Segmentation"],
-    human: list[str],
+    annotated: dict[str, "AnnotationSet"],
     rule: "ConsensusRule | None",
-    reaction_time: float,
     settings: "AgreementSettings",
     draws: tuple[str | None, int, int],
 ) -> tuple[list["ReportPeople"], "pd.DataFrame"]:
     """People on the words of the story, and every segmentation against each of them."""
     import pandas as pd
 
-    from emcog.human import people_of
     from emcog.stats import compare, corrected
     from emcog.viz import ReportPeople
 
-    story = next(iter(loaded.values()))
     null, n_null, seed = draws
     people, tables = [], []
-    for given, called in _told_apart(human).items():
-        annotations = people_of(given, story.name)
-        crowd = (annotations.shifted(reaction_time) if reaction_time else annotations).crowd(story, rule=rule)
-        whose = f" ({', '.join(annotations.lists)})" if annotations.lists else ""  # a list of the author's, say
-        name = called + whose
+    for name, annotations in annotated.items():
+        crowd = annotations.crowd(next(iter(loaded.values())), rule=rule)
         share = crowd.proportion if crowd.names else None
         people.append(ReportPeople(name, crowd.starts, share, len(crowd.names)))
         tables.append(

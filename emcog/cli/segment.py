@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emcog.cli.console import few_enough, listening, log_line, show_json, show_line, show_table
-from emcog.cli.people import people_given
+from emcog.cli.people import (
+    MATCH_OPTIONS,
+    Event,
+    Grade,
+    ObserversIn,
+    SamplingHz,
+    Stimulus,
+    people_given,
+    people_option,
+)
 from emcog.errors import OptionError
 
 if TYPE_CHECKING:
@@ -23,7 +32,7 @@ EXAMPLE = (
     "With a file of your own:\n\n"
     "emcog segment story.srt --plot --out events"
 )
-EVENTS, MODEL, READING, PEOPLE, OUTPUT = "Events", "Language model", "Reading", "People to match", "Output"
+EVENTS, MODEL, READING, OUTPUT = "Events", "Language model", "Reading", "Output"
 
 
 def _option(panel: str, help: str, *names: str, metavar: str | None = None) -> Any:
@@ -43,26 +52,22 @@ def segment(
     n_events: Annotated[int | None, _option(EVENTS, "How many events there are to be.", "--n-events")] = None,
     match: Annotated[
         str | None,
-        _option(EVENTS, "As many events as these people saw.", metavar="FILE|NAME"),
+        people_option("As many events as these people saw.", metavar="FILE|NAME"),
     ] = None,
-    grade: Annotated[str | None, _option(PEOPLE, "Whose marks: coarse or fine, say.", metavar="NAME")] = None,
-    event: Annotated[str | None, _option(PEOPLE, "Logs, BIDS: what is a mark.", metavar="NAME")] = None,
-    sampling_hz: Annotated[float | None, _option(PEOPLE, "Matrix: samples a second.", "--sampling-hz")] = None,
-    observers_in: Annotated[
-        str | None, _option(PEOPLE, "Matrix: columns or rows.", "--observers-in", metavar="NAME")
-    ] = None,
-    stimulus: Annotated[str | None, _option(PEOPLE, "Which one, of several.", metavar="NAME")] = None,
+    grade: Grade = None,
+    stimulus: Stimulus = None,
+    event: Event = None,
+    sampling_hz: SamplingHz = None,
+    observers_in: ObserversIn = None,
     match_from: Annotated[
-        str | None, _option(PEOPLE, "The format; default: recognised.", "--match-from", metavar="FORMAT")
+        str | None, people_option("The file's format; default: recognised.", "--match-from", metavar="FORMAT")
     ] = None,
-    match_time_unit: Annotated[
-        str | None, _option(PEOPLE, "s or ms, of people's times.", "--match-time-unit", metavar="UNIT")
-    ] = None,
+    match_time_unit: Annotated[str | None, people_option("s or ms.", "--match-time-unit", metavar="UNIT")] = None,
     match_tier: Annotated[
-        str | None, _option(PEOPLE, "ELAN, TextGrid: the tier.", "--match-tier", metavar="NAME")
+        str | None, people_option("ELAN, TextGrid: the tier.", "--match-tier", metavar="NAME")
     ] = None,
     match_columns: Annotated[
-        str | None, _option(PEOPLE, "Table: observer=who,time=when.", "--match-columns", metavar="ROLE=NAME")
+        str | None, people_option("Table: observer=who,time=when.", "--match-columns", metavar="ROLE=NAME")
     ] = None,
     min_event: Annotated[int, _option(EVENTS, "Fewest tokens of an event.", "--min-event")] = 1,
     max_event: Annotated[int | None, _option(EVENTS, "Most tokens of an event.", "--max-event")] = None,
@@ -128,9 +133,9 @@ def segment(
         "method": method, "layers": layers, "heads": heads, "levels": levels, "penalty": penalty,
     }  # fmt: skip
     whole = as_json or plot or match is not None  # which need all events at once
-    settings["match"] = people_given(match, people, "--match")
+    settings["match"] = people_given(match, people, "--match", MATCH_OPTIONS)
     if grade is not None and match is None:
-        raise OptionError("grade is of people's marks: name them with --match")
+        raise OptionError("--grade is of people's marks: name them with --match")
     transcript, stem = _prepare(source, reading, settings, out, whole, grade)
     from emcog.lm import load_lm
 
@@ -191,10 +196,11 @@ def _prepare(
 
     match, n_events = settings.pop("match"), settings["n_events"]
     if match is not None and transcript is not None:
+        from emcog.human import of_grade
         from emcog.segmenting.matching import matched_people
 
         match = matched_people(match, transcript, n_events, settings["levels"])
-        match = match if grade is None else match.select(grade=grade)
+        match = match if grade is None else of_grade(match, grade)
         n_events = match.event_count(transcript)
     make_settings(**settings | {"n_events": n_events})
     if transcript is not None:
@@ -234,8 +240,10 @@ def _show(segmentation: "Segmentation", stem: str, files: list[Path]) -> None:
 
 def _tell(n_events: int, n_words: int, stem: str, files: list[Path]) -> None:
     """How much there is, and where."""
-    plural = "" if n_events == 1 else "s"
-    show_line(f"{n_events:,} event{plural} in the {n_words:,} words of {stem}. Written:")
+    from emcog.excerpts import counted
+
+    words = "one word" if n_words == 1 else f"{n_words:,} words"
+    show_line(f"{counted(n_events, 'event')} in the {words} of {stem}. Written:")
     for path in files:
         show_line(f"  {path}")
 

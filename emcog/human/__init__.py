@@ -6,7 +6,7 @@ from emcog.human.checks import find_problems
 from emcog.human.consensus import RULES, ConsensusRule, segmentation_magnitude
 from emcog.human.crowd import Crowd, crowd_of_boundaries, crowd_of_marks, units_of
 from emcog.human.datasets import Dataset, load_dataset
-from emcog.human.given import dataset_item, people_of
+from emcog.human.given import dataset_item, of_grade, people_of
 from emcog.human.observers import observer_report
 from emcog.human.readers import ANNOTATION_FORMATS, read_annotations
 
@@ -25,6 +25,7 @@ __all__ = [
     "make_marks",
     "make_ratings",
     "observer_report",
+    "of_grade",
     "people_of",
     "read_annotations",
     "segmentation_magnitude",

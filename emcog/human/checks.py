@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from emcog.errors import DataError
+from emcog.excerpts import counted
 
 KINDS = (
     "negative", "past the end", "unsorted", "duplicate", "double press", "milliseconds?", "another story?",
@@ -63,7 +64,7 @@ def require_sane(marks: pd.DataFrame, duration_s: float, n_words: int | None, wh
         guess = next((text for kind, *_, text in _guesses(marks, values, end, timed) if kind == "milliseconds?"), "")
         advice = guess or "another story's marks? give those of this one"
         raise DataError(f"{where}: {outside.sum()} of {len(marks)} marks lie outside the story ({named}): {advice}")
-    size = f"{end:g} s" if timed else f"{n_words} words"
+    size = f"{end:g} s" if timed else counted(int(end) + 1, "word")
     warnings.warn(
         f"{where}: {outside.sum()} of {len(marks)} marks lie outside the story of {size} and are left out: {named}",
         stacklevel=3,

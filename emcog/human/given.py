@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from emcog.errors import DataError
+from emcog.errors import DataError, OptionError
 from emcog.human.annotations import AnnotationSet
 from emcog.human.datasets import load_dataset
 from emcog.human.datasets.cards import card_names
@@ -36,6 +36,21 @@ def people_of(given: Any, story: str) -> AnnotationSet:
         raise DataError(f"people: there is no file {given} and no dataset of that name: {', '.join(card_names())}")
     dataset, item = found
     return load_dataset(dataset).annotations_of(story, item)
+
+
+def of_grade(people: AnnotationSet, grade: str) -> AnnotationSet:
+    """Their marks of one grade.
+
+    Raises
+    ------
+    OptionError : the marks have no grades, or others.
+    """
+    if people.grades == ("",) and grade:
+        raise OptionError(
+            f"{people.source or people.stimulus or 'people'}: these marks have no grades: leave grade (--grade) out, "
+            "or name the column of grades with grade_column"
+        )
+    return people.select(grade=grade)
 
 
 def dataset_item(given: str | os.PathLike[str]) -> tuple[str, str] | None:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from emcog.errors import DataError, OptionError
-from emcog.human import AnnotationSet, ConsensusRule, Crowd, dataset_item, people_of
+from emcog.excerpts import counted
+from emcog.human import AnnotationSet, ConsensusRule, Crowd, dataset_item, of_grade, people_of
 from emcog.options import check_choice, check_number
 from emcog.stats.agreement import MEASURES, AgreementSettings, Ceiling
 from emcog.stats.agreement.ceiling import ceilings
@@ -145,7 +146,7 @@ def _people(
     people = people_of(human, segmentation.name)
     where = people.source or people.stimulus or "people"
     if grade is not None:
-        people = people.select(grade=grade)
+        people = of_grade(people, grade)
     _warn(people, segmentation, where)
     if reaction_time_s:
         people = people.shifted(reaction_time_s)
@@ -173,8 +174,10 @@ def _warn(people: AnnotationSet, segmentation: Any, where: str) -> None:
     told = found.loc[~found["problem"].isin(["negative", "past the end"]), "message"].tolist()
     if told:
         more = f"; and {len(told) - _PROBLEMS} more: see problems()" if len(told) > _PROBLEMS else ""
-        count = f"{len(told)} thing{'s' * (len(told) != 1)}"
-        warnings.warn(f"{where}: {count} about the marks to look at: {'; '.join(told[:_PROBLEMS])}{more}", stacklevel=4)
+        warnings.warn(
+            f"{where}: {counted(len(told), 'thing')} about the marks to look at: {'; '.join(told[:_PROBLEMS])}{more}",
+            stacklevel=4,
+        )
 
 
 def _about(segmentation: Any, dataset: str) -> Row:
@@ -240,4 +243,4 @@ def _ceilings(people: People, metrics: Sequence[str] | None, settings: Agreement
 
 
 def _ceiling_note(one: Ceiling, crowd: Crowd) -> str:
-    return one.note or f"ceiling over {one.n} of {len(crowd.names)} observers"
+    return one.note or f"ceiling over {one.n} of {counted(len(crowd.names), 'observer')}"

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from emcog.errors import DataError
+from emcog.excerpts import counted
 from emcog.human import Crowd
 from emcog.options import check_number
 from emcog.stats.agreement.peakiness import peakiness
@@ -107,7 +108,7 @@ def _variant(people: Crowd | np.ndarray) -> str:
 
 
 def _note(people: Crowd | np.ndarray, own: np.ndarray) -> str:
-    return people_note(people) if isinstance(people, Crowd) else f"people: ratings of {len(own)} observers"
+    return people_note(people) if isinstance(people, Crowd) else f"people: ratings of {counted(len(own), 'observer')}"
 
 
 def _mean(own: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:

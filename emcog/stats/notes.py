@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from emcog.excerpts import counted
 from emcog.human import ConsensusRule, Crowd
 from emcog.human.observers import implausible
 from emcog.stats.agreement import AgreementSettings, Measure
@@ -18,7 +19,9 @@ def people_note(crowd: Crowd) -> str:
 
     The word for it where there are no observers is a list.
     """
-    told = [f"people: {len(crowd.starts)} boundaries of {_observers(crowd)}, {_consensus(crowd)}"]
+    told = [
+        f"people: {counted(len(crowd.starts), 'boundary', 'boundaries')} of {_observers(crowd)}, {_consensus(crowd)}"
+    ]
     if crowd.reaction_time_s:
         told.append(f"{crowd.reaction_time_s:g} s taken off for reaction time")
     return "; ".join(told)
@@ -45,7 +48,7 @@ def _observers(crowd: Crowd) -> str:
     many, _ = implausible(counts, crowd.length if crowd.timed else np.nan)
     flags: list[tuple[Any, str]] = [(~crowd.marked.any(axis=1), "without marks"), (many, "with implausibly many")]
     told = [f"{int(flag.sum())} {what}{_named(crowd, flag)}" for flag, what in flags]
-    return f"{len(crowd.names)} observers ({', '.join(told)})"
+    return f"{counted(len(crowd.names), 'observer')} ({', '.join(told)})"
 
 
 def _named(crowd: Crowd, flag: np.ndarray) -> str:

@@ -40,6 +40,21 @@ def test_files_are_written_and_the_table_says_how_events_begin(run, lm_calls, st
     assert "4 events in the 15 words of bell" in done.out
 
 
+def test_a_picture_of_other_events_does_not_stay(run, lm_calls, story, tmp_path):
+    assert run("segment", story, "--plot").status == 0 and (tmp_path / "bell.png").exists()
+    (tmp_path / "ship.png").write_bytes((tmp_path / "bell.png").read_bytes())
+    assert run("segment", story, "--n-events", "3").status == 0
+    assert not (tmp_path / "bell.png").exists() and (tmp_path / "ship.png").exists()
+    (tmp_path / "bell.png").write_bytes(b"\x89PNG\r\n, somebody else's")
+    assert run("segment", story).status == 0
+    assert (tmp_path / "bell.png").exists()
+
+
+def test_one_word_is_no_words(run, lm_calls, tmp_path):
+    (tmp_path / "one.txt").write_text("Bell.")
+    assert "1 event in the one word of one. Written" in run("segment", "one.txt").out
+
+
 def test_times_are_shown_where_there_are_some(run, lm_calls, tmp_path):
     (tmp_path / "film.srt").write_text(CUES)
     done = run("segment", "film.srt")
@@ -77,7 +92,7 @@ def test_people_say_how_many_events_there_are(run, lm_calls, story, tmp_path):
     assert done.status == 0, done.err
     given = lm_calls.segment[0][1]
     assert given["n_events"] is None and given["match"].event_count() == 3
-    for more, said in ((["--n-events", "3"], "leave n_events (--n-events) out"), (["--gamma", "2"], "gamma has no")):
+    for more, said in ((["--n-events", "3"], "leave --n-events out"), (["--gamma", "2"], "gamma has no")):
         refused = run("segment", story, "--match", "marks.csv", *more)
         assert refused.status == 2 and said in refused.err and refused.err.count("\n") == 1
     missing = run("segment", story, "--match", "mark.csv")
@@ -89,11 +104,34 @@ def test_people_to_match_are_read_as_told(run, lm_calls, story, tmp_path):
     rows = "ann,1,fine\nann,5,fine\nann,9,fine\nann,9,coarse\n"
     (tmp_path / "marks.csv").write_text(f"who,at,grade\n{rows}")
     told = ("--match-columns", "observer=who,word=at")
-    assert "choose with select(grade=...), or --grade" in run("segment", story, "--match", "marks.csv", *told).err
+    assert "choose with --grade\n" in run("segment", story, "--match", "marks.csv", *told).err
     assert run("segment", story, "--match", "marks.csv", *told, "--grade", "fine").status == 0
     assert lm_calls.segment[0][1]["match"].event_count() == 4
     assert "grade is of people's marks" in run("segment", story, "--grade", "fine").err
-    assert "event: for a file of people's marks: name it with --match" in run("segment", story, "--event", "x").err
+    assert "--event: for a file of people's marks: name it with --match" in run("segment", story, "--event", "x").err
+
+
+def test_people_to_match_have_options_of_their_own_names(run, lm_calls, story, tmp_path):
+    (tmp_path / "marks.csv").write_text("who,at\nann,4\n")
+    (tmp_path / "graded.csv").write_text("observer,word\nann,4\n")
+
+    def said(*more):
+        done = run("segment", story, "--match", *more)
+        assert done.status == 2 and done.err.count("\n") == 1
+        return done.err
+
+    assert "name it with --match-columns time=NAME or --match-columns word=NAME" in said("marks.csv")
+    assert "unknown --match-time-unit 'h': choose from s, ms" in said("marks.csv", "--match-time-unit", "h")
+    assert "unknown --time-unit 'h'" in said("marks.csv", "--time-unit", "h")  # of the transcript
+    assert "--match-columns 'who': write ROLE=NAME" in said("marks.csv", "--match-columns", "who")
+    assert ": --match-tier is for elan, textgrid, and this is read as long: leave it out, or give --match-from" in said(
+        "graded.csv", "--match-tier", "x"
+    )
+    assert (
+        "these marks have no grades: leave --grade out, or name the column of grades with --match-columns grade="
+        in (said("graded.csv", "--grade", "coarse"))
+    )
+    assert not lm_calls.segment
 
 
 def test_the_method_and_its_graph_go_through(run, lm_calls, story):

@@ -260,9 +260,9 @@ def test_the_command_reads_what_the_readers_read(story, tmp_path, capsys):
         return said.err if status else json.loads(said.out)["results"]
 
     columns = ("--columns", "observer=who,time=at", "--time-unit", "ms")
-    assert "choose with select(grade=...), or --grade" in asked("presses.csv", *columns)
+    assert "choose with --grade\n" in asked("presses.csv", *columns)
     fine = asked("presses.csv", *columns, "--grade", "fine", "--signals", "surprisal")
-    assert "2 boundaries of 1 observers" in fine[0]["note"] and fine[0]["dataset"] == "presses.csv"
+    assert "2 boundaries of 1 observer (" in fine[0]["note"] and fine[0]["dataset"] == "presses.csv"
     assert [row["metric"] for row in fine] == ["f1", "signal_correlation", "peakiness"]
     keys = asked("keys.csv", "--sampling-hz", "2", "--observers-in", "columns")
     assert "of 2 observers" in keys[0]["note"]

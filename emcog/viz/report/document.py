@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from emcog.excerpts import counted
 from emcog.files import write_files
 from emcog.viz.report.payload import ReportMethod, ReportPeople, as_json, payload
 from emcog.viz.report.results import results_section
@@ -92,9 +93,9 @@ def _hash(content: str) -> str:
 
 def _counts(methods: Sequence[ReportMethod], people: Sequence[ReportPeople]) -> str:
     n = len(methods[0].words)
-    told = [f"{n:,} word{'s' * (n != 1)}", *dict.fromkeys(_model(method.provenance) for method in methods)]
+    told = [counted(n, "word"), *dict.fromkeys(_model(method.provenance) for method in methods)]
     for one in people:
-        who = f"{one.n_observers:,} observers" if one.n_observers else "a list of boundaries"
+        who = counted(one.n_observers, "observer") if one.n_observers else "a list of boundaries"
         told.append(f"people: {one.name}, {who}")
     return " · ".join(part for part in told if part)
 
