@@ -34,6 +34,11 @@ def test_python_names_become_options(said, told):
     assert in_options(said, "batch") == said  # a plan has Python's names
 
 
+def test_a_transcripts_options_and_peoples_are_told_apart():
+    assert in_options("say so with time_unit='ms' (--time-unit ms)", "segment") == "say so with --time-unit ms"
+    assert in_options("read them with time_unit='ms'", "segment") == "read them with --match-time-unit ms"
+
+
 def test_every_option_of_a_reader_has_one():
     names = {name for entry in ANNOTATION_FORMATS.values() for name in entry.options} - {"observer"}  # Python's alone
     for command in ("compare", "report", "segment"):
