@@ -208,9 +208,13 @@ class _Trials:
         mean = self.mean(measure)
         if measure.unit in ("probability", "proportion"):  # rare events: the middle of what is likely lies above them
             return proportion_interval(mean, jackknife_variance(without), len(values) - 1, measure.counted[:, 1].sum())
+        asymmetry = measure.metric == "forward_asymmetry"
+        if asymmetry and n_subjects == 1:  # the share of what goes forward, stretched over -1 to 1
+            steps = measure.counted[:, [0, 2]].sum()
+            low, high = proportion_interval((1 + mean) / 2, jackknife_variance(without) / 4, len(values) - 1, steps)
+            return 2 * low - 1, 2 * high - 1
         low, high = jackknifed(mean, without)
-        least = -1.0 if measure.metric == "forward_asymmetry" else 0.0
-        return max(low, least), min(high, 1.0)
+        return max(low, -1.0 if asymmetry else 0.0), min(high, 1.0)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

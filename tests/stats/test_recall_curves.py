@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from emcog.errors import DataError
 from emcog.stats import memory_trials, recall_curves
 from emcog.stats import recall as counting
+from emcog.stats.resampling import proportion_interval
 
 TRIALS = st.lists(
     st.integers(1, 9).flatmap(
@@ -151,6 +152,28 @@ def test_copied_layers_are_no_more_evidence_than_one():
         one = pick(recall_curves(copied_layers(0, copies=1), n_null=400), variant)
         assert many.estimate == pytest.approx(one.estimate)
         assert many.null_sd == pytest.approx(one.null_sd, rel=0.15)
+
+
+def test_the_interval_of_one_memorys_asymmetry_is_that_of_a_share():
+    rng = np.random.default_rng(4)
+    trials = [rng.permutation(8)[:6].tolist() for _ in range(12)]
+    found = recall_curves(table(trials, 8, subject="m"), max_lag=2, n_null=9)
+    row = found[(found.metric == "forward_asymmetry") & (found.variant == "lags 1 to 2")].iloc[0]
+    lags = np.array([walk(items, 8, 2)[0] for items in trials])
+    sums = np.stack([lags[:, 0, 3:].sum(1), lags[:, 1, 3:].sum(1), lags[:, 0, :2].sum(1), lags[:, 1, :2].sum(1)], 1)
+
+    def share(total):
+        forward, backward = total[0] / total[1], total[2] / total[3]
+        return forward / (forward + backward)
+
+    without = np.array([share(sums.sum(0) - one) for one in sums])
+    variance = 11 / 12 * np.sum((without - without.mean()) ** 2)
+    low, high = proportion_interval(share(sums.sum(0)), variance, 11, sums[:, [0, 2]].sum())
+    assert row.estimate == pytest.approx(2 * share(sums.sum(0)) - 1)
+    assert (row.ci_low, row.ci_high) == pytest.approx((2 * low - 1, 2 * high - 1))
+    forward = recall_curves(table([[0.0, 1, 2, 3]] * 4, 6, subject="m"), max_lag=1, n_null=9)
+    row = forward[forward.metric == "forward_asymmetry"].iloc[0]
+    assert row.estimate == row.ci_high == 1 and -1 < row.ci_low < 1  # never back, yet not sure to
 
 
 def test_random_orders_that_all_layers_share_are_rarely_significant():
