@@ -171,7 +171,7 @@ def test_the_interval_of_one_memorys_asymmetry_is_that_of_a_share():
     low, high = proportion_interval(share(sums.sum(0)), variance, 11, sums[:, [0, 2]].sum())
     assert row.estimate == pytest.approx(2 * share(sums.sum(0)) - 1)
     assert (row.ci_low, row.ci_high) == pytest.approx((2 * low - 1, 2 * high - 1))
-    forward = recall_curves(table([[0.0, 1, 2, 3]] * 4, 6, subject="m"), max_lag=1, n_null=9)
+    forward = recall_curves(table([[1, 2, 3, 4]] * 4, 6, subject="m"), max_lag=1, n_null=9)
     row = forward[forward.metric == "forward_asymmetry"].iloc[0]
     assert row.estimate == row.ci_high == 1 and -1 < row.ci_low < 1  # never back, yet not sure to
 
