@@ -25,7 +25,7 @@ layers      the same of a memory whose layers recall the same events in each ste
 effects     regressions and reading times where the signal does have a say: power and intervals (half of the runs)
 fixed       cohesion of events of fixed length and of such refined, in keys that they know nothing of
 together    slopes of two correlated signals and of both of the word before, none or one of them true; the gain's p of
-            all moved together
+            all moved together (twice the runs: 2,000 left one rate at 6.0% ± .5%)
 mixed       the regression with a random intercept an observer
 signals     the correlation of a signal that wanders slowly with the share of a crowd that knows nothing of it
 stretches   how often the 95% interval over stretches of a list without observers holds its mean over stories

@@ -363,7 +363,7 @@ PARTS: dict[str, tuple[Callable[[int, int, int], Iterator[Row]], float]] = {
     "agreement": (agreement, 1), "power": (power, 0.25), "coverage": (coverage, 0.5), "peri": (peri, 3),
     "regression": (regression, 1), "gee": (gee, 1), "reading": (reading, 1), "cohesion": (cohesive, 1),
     "recall": (recalls, 1), "layers": (layers, 1), "effects": (effects, 0.5),
-    "fixed": (fixed_lengths, 1), "together": (together, 1), "mixed": (mixed, 1), "stretches": (stretches, 1),
+    "fixed": (fixed_lengths, 1), "together": (together, 2), "mixed": (mixed, 1), "stretches": (stretches, 1),
     "signals": (signals, 1),
 }  # fmt: skip
 """Each part, (seed, run, draws a test) -> rows, and the share of the runs that it makes: less where runs are long and
