@@ -71,6 +71,10 @@ REASONS = {
     "hamming": STEPS,
     "boundary_similarity": STEPS,
     "wasserstein": STEPS,
+    "recall": "nearly 1 here, where its interval is cut off",
+    "precision": "a jackknife's variance is on average too large rather than too small (Efron and Stein, 1981), the "
+    "more so where stretches hold very different numbers of boundaries, which cluster here",
+    "forward_asymmetry": "the effective number of steps is at most their number, which is careful",
     "matched": f"nearly always 1 here, where its interval is cut off; it {STEPS}",
     "lag_crp": "a few steps a subject make few values, and the effective number of steps is at most their number: "
     "where recall is random that is careful",
