@@ -100,7 +100,9 @@ def test_failing_names_what_fails(calibration):
     assert "boundary_density (v) with regular (circular_shift, 2.0%" in careful
     assert "slope (lag 0) with logistic, GEE (circular_shift, 2.2%" in careful
     assert "conductance with regular (circular_shift, 3.0%" in careful and careful.count(";") == 2
-    assert why.startswith("- hamming: goes by single boundaries") and "lag_crp" not in why
+    reasons = why.splitlines()  # of what is outside, and where there is one
+    assert [line.split(":")[0] for line in reasons] == ["- recall", "- hamming"]
+    assert reasons[1].startswith("- hamming: goes by single boundaries")
     assert "f1" in narrow and "recall" in wide and "pk" not in narrow + wide
 
 
