@@ -118,5 +118,6 @@ def test_what_has_an_effect_is_taken(settings):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_defaults_of_every_method_are_taken(method):
-    make_settings(method)
-    make_settings(method, n_events=3, snap="word", min_event=4, seed=1)
+    make_settings(method)  # nothing is refused
+    made = make_settings(method, n_events=3, snap="word", min_event=4, seed=1)
+    assert (made.n_events, made.snap, made.min_event, made.seed) == (3, "word", 4, 1)

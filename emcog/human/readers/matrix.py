@@ -47,12 +47,12 @@ def read_matrix(source: Source) -> Read:
 def read_wide(
     source: Source, header: Sequence[str], body: Body, time: int | None, word: int | None, kept: Sequence[int]
 ) -> Read:
-    """A column an observer, whose rows lie at times (a held key is one press) or are words (each 1 is a mark).
+    """A column an observer, whose rows are samples at times (a held key is one press) or words (each 1 is a mark).
 
     Parameters
     ----------
-    time, word : columns of times, and of words or of their numbers, from 0; times go first. Without numbers the rows
-        are all words of the story, in order.
+    time, word : columns of times, and of words or of their numbers, from 0. Where both are there, marks are the words'
+        times; without times and numbers the rows are all words of the story, in order.
     kept : the observers' columns.
     """
     found = Read(duration_s=source.options.duration_s, stimulus=source.options.stimulus or "")
@@ -61,7 +61,7 @@ def read_wide(
     for i in kept:
         found.present(header[i])
         down = np.array([_pressed(source, cells[i], row, header[i]) for row, cells in body], dtype=bool)
-        for place in (onsets_of(down) if time is not None else np.flatnonzero(down)).tolist():
+        for place in (onsets_of(down) if word is None else np.flatnonzero(down)).tolist():
             row, cells = body[place]
             if time is None:
                 found.mark(header[i], row, word=words[place])
