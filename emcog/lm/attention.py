@@ -51,7 +51,7 @@ def attend(
 
 def attend_part(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float, softcap: float | None = None,
-    causal: bool = False, window: int | None = None, spare: torch.Tensor | None = None,
+    causal: bool = False, window: int | None = None, among: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """What `attend` gives, where the rule of which query sees which key is one that fused kernels know.
 
@@ -59,19 +59,20 @@ def attend_part(
     ----------
     query, key, value : as in `attend`, n queries and m keys.
     causal : query i sees key j where j <= i + m - n only. window : and where j > i + m - n - window.
-    spare : int (1,), how many of the first keys nobody sees, known to the device alone; not with `window`.
+    among : int (2,), the first key that anybody sees and the first behind these, known to the device alone; not with
+        `window`.
     """
     width = query.shape[-1]
     if query.dtype in FUSED and softcap is None and width == value.shape[-1] and width % 8 == 0 and width <= 256:
         index = -1 if query.device.index is None else query.device.index
         if query.device.type == "cuda" and _fused_is_right(index, query.dtype, width):
-            return _fused(query, key, value, scaling, causal, window, spare)
-    return _plain(query, key, value, scaling, softcap, causal, window, spare)
+            return _fused(query, key, value, scaling, causal, window, among)
+    return _plain(query, key, value, scaling, softcap, causal, window, among)
 
 
 def _fused(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float, causal: bool, window: int | None,
-    spare: torch.Tensor | None,
+    among: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     heads, n, m = query.shape[1], query.shape[2], key.shape[2]
     q, k, v = (states.transpose(1, 2) for states in (query, key, value))
@@ -79,9 +80,9 @@ def _fused(
     left = -1 if window is None or m <= window else window - 1
     right = 0 if causal and left >= 0 else -1
     ends_q = ends_k = None
-    if spare is not None:
+    if among is not None:
         ends_q = torch.arange(0, 2 * n, n, dtype=torch.int32, device=query.device)
-        ends_k = torch.nn.functional.pad(spare.to(torch.int32), (0, 1), value=m)
+        ends_k = among.to(torch.int32)
         q, k, v = q[0], k[0], v[0]
     out, lse, *_ = torch.ops.aten._flash_attention_forward(
         q, k, v, ends_q, ends_k, n, m, 0.0, causal and n > 1, False, scale=scaling,
@@ -94,7 +95,7 @@ def _fused(
 
 def _plain(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float, softcap: float | None, causal: bool,
-    window: int | None, spare: torch.Tensor | None,
+    window: int | None, among: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     heads, n, m = query.shape[1], query.shape[2], key.shape[2]
     block = max(1, LARGEST // max(1, heads * m))
@@ -108,8 +109,8 @@ def _plain(
             hidden |= place > last
         if window is not None:
             hidden |= place <= last - window
-        if spare is not None:
-            hidden |= place < spare
+        if among is not None:
+            hidden |= (place < among[0]) | (place >= among[1])
         mask = torch.zeros(hidden.shape, device=query.device).masked_fill_(hidden, -torch.inf)
         groups = heads // key.shape[1]
         q = some.reshape(1, key.shape[1], groups * len(last), -1)
@@ -128,16 +129,17 @@ def _fused_is_right(index: int, dtype: torch.dtype, width: int) -> bool:
     device = torch.device("cuda", index)
     random = torch.Generator(device).manual_seed(0)
     with torch.no_grad(), torch.cuda.device(device):
-        spare = torch.full((1,), 5, dtype=torch.int32, device=device)
+        most, some, none = torch.tensor([[5, 20], [3, 11], [20, 20]], dtype=torch.int32, device=device)
         for n, m, rule in (
-            (7, 20, {"causal": True, "window": 9}), (7, 5, {"causal": True}), (7, 20, {"causal": True, "spare": spare}),
-            (7, 20, {"spare": spare}), (1, 20, {"causal": True, "window": 20}), (1, 20, {"spare": spare}),
+            (7, 20, {"causal": True, "window": 9}), (7, 5, {"causal": True}), (7, 20, {"causal": True, "among": most}),
+            (7, 20, {"among": most}), (1, 20, {"causal": True, "window": 20}), (1, 20, {"among": most}),
+            (1, 20, {"among": some}), (1, 20, {"among": none}),
         ):  # fmt: skip
             q, k, v = (
                 torch.randn(1, heads, length, width, device=device, dtype=dtype, generator=random)
                 for heads, length in ((4, n), (2, m), (2, m))
             )
-            given = {"causal": False, "window": None, "spare": None} | rule
+            given = {"causal": False, "window": None, "among": None} | rule
             wanted, wanted_lse = _plain(q.float(), k.float(), v.float(), width**-0.5, None, **given)
             try:
                 out, lse = _fused(q, k, v, width**-0.5, **given)
@@ -145,7 +147,7 @@ def _fused_is_right(index: int, dtype: torch.dtype, width: int) -> bool:
                 return False
             known = wanted_lse > -torch.inf
             same = bool((known == (lse > -torch.inf)).all()) and bool((out.float() - wanted).abs().max() < 0.05)
-            if not same or float((lse - wanted_lse)[known].abs().max()) > 0.02:
+            if not same or float(torch.where(known, (lse - wanted_lse).abs(), 0).max()) > 0.02:
                 return False
     return True
 

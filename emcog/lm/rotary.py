@@ -9,9 +9,13 @@ import copy
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
+
+_tables: "WeakKeyDictionary[nn.Module, dict[tuple, tuple[torch.Size, torch.dtype]]]" = WeakKeyDictionary()
+"""What an embedding's tables are like for a token: shape and type, by the other arguments that it was called with."""
 
 
 class Unrotated(nn.Module):
@@ -26,9 +30,15 @@ class Unrotated(nn.Module):
         self, x: torch.Tensor, position_ids: torch.Tensor, *args: object, **kwargs: object
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """cos = 1 and sin = 0 in the shapes and types that the model expects."""
-        # Position 0 throughout: embeddings that adapt to long texts change themselves when they see a high one.
-        cos, sin = self._original[0](x, torch.zeros_like(position_ids), *args, **kwargs)
-        return torch.ones_like(cos), torch.zeros_like(sin)
+        known = _tables.setdefault(self._original[0], {})
+        asked = (x.dtype, args, *sorted(kwargs.items()))
+        if asked not in known:
+            # Position 0: embeddings that adapt to long texts change themselves when they see a high one.
+            cos, _ = self._original[0](x, torch.zeros_like(position_ids), *args, **kwargs)
+            known[asked] = cos.shape[position_ids.dim() :], cos.dtype
+        shape, dtype = known[asked]
+        cos = torch.ones(*position_ids.shape, *shape, dtype=dtype, device=x.device)
+        return cos, torch.zeros_like(cos)
 
 
 @contextmanager
@@ -90,10 +100,16 @@ class Rotation:
         stop = start + states.shape[-2]
         return self._rotate(states, self.cos[:, start:stop], self.sin[:, start:stop])
 
-    def both(self, queries: torch.Tensor, keys: torch.Tensor, start: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Rotate queries and keys of the same tokens, at positions start, start + 1, ..."""
-        stop = start + keys.shape[-2]
-        cos, sin = self.cos[:, start:stop], self.sin[:, start:stop]
+    def both(
+        self, queries: torch.Tensor, keys: torch.Tensor, start: int | torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rotate queries and keys of the same tokens, at positions start, start + 1, ... or, of one token, at the
+        position int64 (1,) that the device alone knows."""
+        if isinstance(start, torch.Tensor):
+            cos, sin = self.cos.index_select(1, start), self.sin.index_select(1, start)
+        else:
+            stop = start + keys.shape[-2]
+            cos, sin = self.cos[:, start:stop], self.sin[:, start:stop]
         if self._halves or cos.shape[-1] != keys.shape[-1]:
             return self._rotate(queries, cos, sin), self._rotate(keys, cos, sin)
         return self._apply(queries, keys, cos, sin)

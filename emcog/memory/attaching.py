@@ -1,11 +1,13 @@
 """Memory inside plain transformers code: while attached, the model's own forward reads through the memory."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from emcog.errors import ModelError
 from emcog.memory.reader import Reader
@@ -32,12 +34,17 @@ def attached(owner: Owner) -> Iterator[None]:
     model = reader.lm.model
     before = model.register_forward_pre_hook(hooks.before, with_kwargs=True)
     after = model.register_forward_hook(hooks.after, with_kwargs=True)
+    own, forward = vars(model).get("forward"), model.forward
+    model.forward = functools.wraps(forward)(functools.partial(hooks.forward, forward))
     try:
         with reader.attention(), torch.no_grad():
             yield
     finally:
         before.remove()
         after.remove()
+        del model.forward
+        if own is not None:
+            model.forward = own
 
 
 class _Hooks:
@@ -99,6 +106,20 @@ class _Hooks:
                     self.before_last.append(logits[max(0, n_pending - start) :])
         finally:
             self.inside = False
+
+    def forward(self, own: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """The model's own, or what a device replays of it, which gives the same logits, and nothing beside."""
+        more = ("output_hidden_states", "output_attentions")
+        if self.inside or any(kwargs.get(name) or getattr(self.reader.lm.model.config, name, False) for name in more):
+            return own(*args, **kwargs)
+        self.inside = True
+        try:
+            logits = self.reader.replay(self.last)
+        finally:
+            self.inside = False
+        if logits is None:
+            return own(*args, **kwargs)
+        return CausalLMOutputWithPast(logits=logits[None], past_key_values=self.reader.cache)
 
     def after(self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
         """Take in the last piece, and give back the logits that were asked for."""

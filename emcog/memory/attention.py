@@ -9,7 +9,7 @@ from torch import nn
 
 from emcog.lm.attention import attend, attend_part, merge_far, merge_parts
 from emcog.lm.rotary import Rotation
-from emcog.memory.local import Window
+from emcog.memory.local import Near
 
 BLOCK = 128
 """Queries attended at once: blocks narrower than the window keep the masked-out part of the products small."""
@@ -25,12 +25,21 @@ class Remembered(Protocol):
     Attributes
     ----------
     spare : int (1,), how many in front stand for nothing, known to their device alone; None: none of them.
+    stop : int (1,), likewise, where the last end that stand for something; None: at the end.
     """
 
     spare: torch.Tensor | None
+    stop: torch.Tensor | None
 
     def get(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Un-rotated keys and values (1, kv_heads, n, size), which every query of the chunk sees."""
+
+
+class LocalWindow(Protocol):
+    """A window that a chunk is written behind; see `local.Window`."""
+
+    def push(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, turn: Rotation | None) -> Near:
+        """See `local.Window.push`."""
 
 
 class Host(Protocol):
@@ -43,7 +52,7 @@ class Host(Protocol):
     def seen(self) -> int:
         """Tokens read before this chunk."""
 
-    def window(self, layer: int) -> Window:
+    def window(self, layer: int) -> LocalWindow:
         """The local window of a layer."""
 
     def holds(self, layer: int) -> bool:
@@ -85,12 +94,12 @@ class MemoryAttention:
         """Attention of a chunk's raw queries (1, heads, n, size) on its own raw keys and all that it has in sight."""
         layer, n = int(module.layer_idx), query.shape[2]
         scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
-        turn = self._rotation(query.device) if getattr(module, "use_rope", True) else None
-        q, k, raw, value = self.host.window(layer).push(query, key, value, turn)
-        past = k.shape[2] - n
-        local = self._local if query.device.type == "cpu" else self._local_at_once
+        turn = self.rotation(query.device) if getattr(module, "use_rope", True) else None
+        near = self.host.window(layer).push(query, key, value, turn)
+        q, k, raw, value, among = near
+        past, at_once = k.shape[2] - n, query.device.type != "cpu" or among is not None
         if not self.host.holds(layer):
-            part = local(q, k, value, sliding_window or self.n_local, scaling, softcap)
+            part = self._attend_window(near, sliding_window or self.n_local, scaling, softcap)
             return part.out.transpose(1, 2), None
 
         # A single query asks and attends from afar as the same vector.
@@ -103,18 +112,26 @@ class MemoryAttention:
             return (turn.from_afar(mean) if turn else mean)[0, :, 0]
 
         remembered = self.host.recall(layer, mean_query, n)
-        part = local(q, k, value, self.n_local, scaling, softcap)
+        part = self._attend_window(near, self.n_local, scaling, softcap)
         leaving = max(0, past + n - self.n_local) if self.host.leaving else 0
         if remembered is not None or leaving:
             leave = (raw[:, :, :leaving], value[:, :, :leaving])
-            if query.device.type == "cpu":
-                part = self._far(part, query, alone, remembered, leave, past - self.n_local, turn, scaling, softcap)
-            else:
+            if at_once:
                 part = self._far_at_once(part, query, alone, remembered, leave, turn, scaling, softcap)
+            else:
+                part = self._far(part, query, alone, remembered, leave, past - self.n_local, turn, scaling, softcap)
         step = self.host.sample
         if step and (asked := range(-self.host.seen % step, n, step)):
-            self.host.note(layer, self._received(asked, q, k, part.lse, scaling, softcap))
+            self.host.note(layer, self._received(asked, q, k, part.lse, scaling, softcap, among))
         return part.out.transpose(1, 2), None
+
+    def _attend_window(self, near: Near, window: int, scaling: float, softcap: float | None) -> _Part:
+        q, k, value = near.query, near.key, near.value
+        if near.among is not None:
+            return _Part(*attend_part(q, k, value, scaling, softcap, among=near.among))
+        if q.device.type != "cpu":  # whose kernels know what a window is
+            return _Part(*attend_part(q, k, value, scaling, softcap, causal=True, window=window))
+        return self._local(q, k, value, window, scaling, softcap)
 
     def _local(
         self, q: torch.Tensor, k: torch.Tensor, value: torch.Tensor, window: int, scaling: float, softcap: float | None
@@ -180,38 +197,36 @@ class MemoryAttention:
             lses.append(lse)
         return _Part(torch.cat(outs, 2), torch.cat(lses, 2))
 
-    def _local_at_once(
-        self, q: torch.Tensor, k: torch.Tensor, value: torch.Tensor, window: int, scaling: float, softcap: float | None
-    ) -> _Part:
-        """`_local` for an accelerator, whose kernels know what a window is."""
-        return _Part(*attend_part(q, k, value, scaling, softcap, causal=True, window=window))
-
     def _far_at_once(
         self, part: _Part, query: torch.Tensor, alone: torch.Tensor | None, remembered: Remembered | None,
         leave: tuple[torch.Tensor, torch.Tensor], turn: Rotation | None, scaling: float, softcap: float | None,
     ) -> _Part:  # fmt: skip
         """`_far` for an accelerator, in one kernel: what leaves stands behind what is remembered; the last query sees
         all of it, each query before that one key less."""
-        (key, value), spare = leave, None
+        (key, value), among = leave, None
         leaving = key.shape[2] > 0
         if remembered is not None:
             far_key, far_value = remembered.get()
-            spare = remembered.spare
             if leaving:
                 far_key, far_value = torch.cat([far_key, key], 2), torch.cat([far_value, value], 2)
             key, value = far_key, far_value
+            if remembered.spare is not None and remembered.stop is not None:
+                among = torch.cat([remembered.spare, remembered.stop])
+            elif remembered.spare is not None:
+                among = torch.nn.functional.pad(remembered.spare, (0, 1), value=key.shape[2])
         if alone is not None:
             query = alone
         elif turn and query.shape[1] * query.shape[2] < key.shape[1] * key.shape[2]:
             query = turn.from_afar(query)
         elif turn:
             key = turn.far(key)
-        other = attend_part(query, key, value, scaling, softcap, causal=leaving, spare=spare)
+        other = attend_part(query, key, value, scaling, softcap, causal=leaving, among=among)
         return _Part(*merge_parts(*part, *other))
 
     def _received(
-        self, asked: range, q: torch.Tensor, k: torch.Tensor, lse: torch.Tensor, scaling: float, softcap: float | None
-    ) -> torch.Tensor:
+        self, asked: range, q: torch.Tensor, k: torch.Tensor, lse: torch.Tensor, scaling: float, softcap: float | None,
+        among: torch.Tensor | None,
+    ) -> torch.Tensor:  # fmt: skip
         """Sum over some of the chunk's queries of the probability that each local key got, (heads, past + n)."""
         past, heads, kv_heads = k.shape[2] - q.shape[2], q.shape[1], k.shape[1]
         total = torch.zeros(heads, k.shape[2], device=q.device)
@@ -220,7 +235,7 @@ class MemoryAttention:
             rows = slice(some.start, some.stop, some.step)
             block = q[:, :, rows].reshape(1, kv_heads, -1, q.shape[-1])
             less = lse[0][:, rows, None].float()
-            mask = self._band_rows(some, past, k.shape[2], q)
+            mask = self._band_rows(some, past, k.shape[2], q) if among is None else _only(among, k)
             if softcap is None and q.device.type != "cpu":  # in as few passes over the scores as can be
                 scores = torch.add(-less, (block @ k.mT).view(heads, len(some), -1), alpha=scaling)
                 total += scores.add_(mask).exp_().sum(1)
@@ -278,7 +293,15 @@ class MemoryAttention:
             self._masks.clear()
         self._masks[name] = mask
 
-    def _rotation(self, device: torch.device) -> Rotation:
+    def rotation(self, device: torch.device) -> Rotation:
+        """The rotation with its tables on a device."""
         if device not in self._rotations:
             self._rotations[device] = next(iter(self._rotations.values())).to(device)
         return self._rotations[device]
+
+
+def _only(among: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+    """Mask that lets a range of the keys through, float32 (1, n_keys)."""
+    place = torch.arange(key.shape[2], device=key.device)
+    hidden = (place < among[0]) | (place >= among[1])
+    return torch.zeros(1, len(place), device=key.device).masked_fill_(hidden, -torch.inf)

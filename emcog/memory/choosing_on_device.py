@@ -1,7 +1,8 @@
 """`choosing.choose` and the index of tokens that follows from it, on the device: nothing comes over to the host.
 
 Sizes are fixed by what the host knows (the budget, the smallest event), so what is not used is padded: events that are
-none have the number -1, and tokens that nobody may see stand in front.
+none have the number -1, and tokens that nobody may see stand in front. Where sizes may not even change with the number
+of events (`stepping`), tables of events are padded too, and numbers that the host knows are given as tensors.
 """
 
 from typing import NamedTuple
@@ -54,16 +55,21 @@ class DeviceChoice(NamedTuple):
 
 
 def choose_on_device(
-    scores: torch.Tensor, starts: torch.Tensor, sizes: torch.Tensor, queue: torch.Tensor, limits: Limits
-) -> DeviceChoice:
+    scores: torch.Tensor, starts: torch.Tensor, sizes: torch.Tensor, queue: torch.Tensor, limits: Limits,
+    count: torch.Tensor | None = None,
+) -> DeviceChoice:  # fmt: skip
     """See `choosing.choose` and `choosing.token_index`.
 
     Parameters
     ----------
     scores : float (n,) of every event. starts, sizes : int64 (n,), in tokens.
     queue : int64, neighbours recalled in the step before, the newest first; -1 where there is none.
+    count : (1,), how many of the n are events, which stand in front of others; None: all.
     """
     n, device = len(scores), scores.device
+    if count is not None:  # what is no event comes last, and is too large
+        real = torch.arange(n, device=device) < count
+        scores, sizes = torch.where(real, scores, -torch.inf), torch.where(real, sizes, limits.budget + 1)
     top, ranked = torch.sort(scores, descending=True, stable=True)
     top, ranked = top[: limits.most], ranked[: limits.most]
     taken = sizes[ranked].cumsum(0) <= limits.budget - limits.share
@@ -71,7 +77,7 @@ def choose_on_device(
     chosen = torch.zeros(n + 1, dtype=torch.bool, device=device)
     chosen.scatter_(0, torch.where(taken, ranked, n), True)
     if limits.share:
-        kept, line = _neighbours(ranked, taken, chosen, sizes, queue, limits)
+        kept, line = _neighbours(ranked, taken, chosen, sizes, queue, limits, n if count is None else count)
         spots = torch.where(kept, kept.cumsum(0) - 1, limits.width)
         queue = torch.full((limits.width + 1,), -1, device=device).scatter_(0, spots, line)[: limits.width]
         chosen.scatter_(0, torch.where(kept, line, n), True)
@@ -84,12 +90,12 @@ def choose_on_device(
 
 def _neighbours(
     ranked: torch.Tensor, taken: torch.Tensor, chosen: torch.Tensor, sizes: torch.Tensor, queue: torch.Tensor,
-    limits: Limits,
+    limits: Limits, count: torch.Tensor | int,
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """Which of a line of events, the neighbours of those taken and then the queue, are kept."""
     n, device = len(sizes), sizes.device
     around = torch.stack([ranked + 1, ranked - 1], dim=1)
-    around = torch.where(taken[:, None] & (around >= 0) & (around < n), around, n)
+    around = torch.where(taken[:, None] & (around >= 0) & (around < count), around, n)
     line = torch.cat([around.flatten(), torch.where(queue >= 0, queue, n)])
     places = torch.arange(len(line), device=device)
     first = torch.full((n + 1,), len(line), device=device).scatter_reduce_(0, line, places, "amin")
@@ -124,9 +130,18 @@ class DeviceEvents:
         new = np.stack([starts[self.count :], ends[self.count :] - starts[self.count :]])
         if new.shape[1]:
             if len(starts) > self._rows.shape[1]:
-                grown = self._rows.new_empty(2, max(256, 2 * len(starts)))
-                grown[:, : self.count] = self._rows[:, : self.count]
-                self._rows = grown
+                self._make_room(max(256, 2 * len(starts)))
             self._rows[:, self.count : len(starts)] = upload(new, self.device)
             self.count = len(starts)
         return self._rows[0, : self.count], self._rows[1, : self.count]
+
+    def padded(self, room: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same with room for so many events, at a place that does not change while there is."""
+        if room > self._rows.shape[1]:
+            self._make_room(room)
+        return self._rows[0, :room], self._rows[1, :room]
+
+    def _make_room(self, room: int) -> None:
+        grown = self._rows.new_zeros(2, room)
+        grown[:, : self.count] = self._rows[:, : self.count]
+        self._rows = grown

@@ -34,7 +34,7 @@ class Index:
         """Add vectors (n, width)."""
         while len(vectors):
             place = self.count % BLOCK
-            if place == 0:
+            if place == 0 and len(self._blocks) == self.count // BLOCK:
                 self._blocks.append(torch.empty(BLOCK, self.width, device=vectors.device))
             elif len(self._blocks) <= self._shared:
                 self._blocks[-1] = self._blocks[-1].clone()
@@ -54,9 +54,22 @@ class Index:
 
     def scores(self, query: torch.Tensor) -> torch.Tensor:
         """Products of every vector with a query (heads, size), float32 (count,)."""
+        return self._products(query, [block[: self.count - i * BLOCK] for i, block in enumerate(self._blocks)])
+
+    def padded_scores(self, query: torch.Tensor) -> torch.Tensor:
+        """The same, and anything for vectors to come, float32 (capacity,)."""
+        return self._products(query, self._blocks)
+
+    def _products(self, query: torch.Tensor, blocks: list[torch.Tensor]) -> torch.Tensor:
         flat = (query if self.kind == "top" else shared_heads(query, self.shape.kv_heads)).reshape(-1).float()
-        parts = [block[: self.count - i * BLOCK] @ flat for i, block in enumerate(self._blocks)]
+        parts = [block @ flat for block in blocks]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def places(self) -> list[torch.Tensor]:
+        """The tensors that hold the vectors, at least one, with room for more."""
+        if not self._blocks:
+            self._blocks.append(torch.empty(BLOCK, self.width, device=self.shape.device))
+        return self._blocks
 
     def fork(self) -> "Index":
         """An independent index with the same vectors."""

@@ -19,11 +19,13 @@ NAME = "emcog_probe"
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: its keys and values, its query heads, and the width of its own sliding window if it has one."""
+    """One layer: its keys and values, its query heads, the width of its own sliding window if it has one, and whether
+    it rotates by positions."""
 
     shape: Shape
     heads: int
     own_window: int | None
+    turns: bool
 
     def reach(self, n_local: int) -> int:
         """Tokens that a query sees locally, itself among them."""
@@ -52,7 +54,9 @@ class _Probe(Cache):
     ) -> tuple[torch.Tensor, None]:  # fmt: skip
         """One token sees itself: its value is the answer."""
         shape = Shape(key.shape[1], key.shape[3], value.shape[3], key.dtype, key.device)
-        self.found[int(module.layer_idx)] = Layer(shape, query.shape[1], sliding_window)
+        self.found[int(module.layer_idx)] = Layer(
+            shape, query.shape[1], sliding_window, getattr(module, "use_rope", True)
+        )
         return value.repeat_interleave(query.shape[1] // key.shape[1], dim=1).transpose(1, 2), None
 
 

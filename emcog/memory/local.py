@@ -18,12 +18,14 @@ class Near(NamedTuple):
     """A chunk's queries, rotated, and the window's keys and values with the chunk's own behind them.
 
     query (1, heads, n, size); key (rotated), raw, value (1, kv_heads, past + n, size).
+    among : int64 (2,), which of them are in sight, half-open, known to the device alone; None: by the window's rule.
     """
 
     query: torch.Tensor
     key: torch.Tensor
     raw: torch.Tensor
     value: torch.Tensor
+    among: torch.Tensor | None = None
 
 
 class Window:
@@ -61,26 +63,50 @@ class Window:
         if turn and not self._key.numel():
             # While the text fits the window its positions are those of a plain pass, and so is every rounding.
             self.start = self.stop = min(turn.origin, self.reach - 1 + self.room - n)
-        self._make_room(key, value)
-        if not self._turned:
-            raw = self._raw[:, :, self.start : self.stop]
-            self._key[:, :, self.start : self.stop] = turn(raw, self.start) if turn else raw
-            self._turned = True
+        self._make_room(n, key, value)
+        self._turn(turn)
         end = self.stop + n
         new = slice(self.stop, end)
         self._raw[:, :, new], self._value[:, :, new] = key, value
         query, self._key[:, :, new] = turn.both(query, key, self.stop) if turn else (query, key)
         return Near(query, *(x[:, :, self.start : end] for x in (self._key, self._raw, self._value)))
 
-    def _make_room(self, key: torch.Tensor, value: torch.Tensor) -> None:
-        end, capacity = self.stop + key.shape[2], self._raw.shape[2] if self._raw.dim() == 4 else 0
+    def prepare(self, turn: Rotation | None) -> tuple[torch.Tensor, ...]:
+        """Make room for one more token behind a window that is not empty; returns the buffers, which are written to
+        later (`push_at`)."""
+        self._make_room(1, self._raw, self._value)
+        self._turn(turn)
+        return self._raw, self._key, self._value
+
+    def push_at(
+        self, spot: torch.Tensor, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, turn: Rotation | None
+    ) -> Near:
+        """`push` of one token where the device alone knows the places: int64 (3,), that of the token, and from which to
+        before which there is something to be seen then."""
+        place = spot[:1]
+        self._raw.index_copy_(2, place, key)
+        self._value.index_copy_(2, place, value)
+        if turn:
+            query, key = turn.both(query, key, place)
+        self._key.index_copy_(2, place, key)
+        return Near(query, self._key, self._raw, self._value, spot[1:])
+
+    def _turn(self, turn: Rotation | None) -> None:
+        if not self._turned:
+            raw = self._raw[:, :, self.start : self.stop]
+            self._key[:, :, self.start : self.stop] = turn(raw, self.start) if turn else raw
+            self._turned = True
+
+    def _make_room(self, n: int, key: torch.Tensor, value: torch.Tensor) -> None:
+        end, capacity = self.stop + n, self._raw.shape[2] if self._raw.dim() == 4 else 0
         if end <= capacity and not self._shared:
             return
         old = (self._raw, self._key, self._value)
         held, moves = slice(self.start, self.stop), capacity > 0 and end > capacity
         capacity = self.reach - 1 + self.room
-        self._raw, self._key = (key.new_empty(*key.shape[:2], capacity, key.shape[3]) for _ in range(2))
-        self._value = value.new_empty(*value.shape[:2], capacity, value.shape[3])
+        # Zeros, since places that hold nothing are looked at too where the device alone knows which do (`push_at`).
+        self._raw, self._key = (key.new_zeros(*key.shape[:2], capacity, key.shape[3]) for _ in range(2))
+        self._value = value.new_zeros(*value.shape[:2], capacity, value.shape[3])
         begin = 0 if moves else self.start
         if count := self.stop - self.start:
             for before, after in zip(old, (self._raw, self._key, self._value), strict=True):
@@ -96,7 +122,7 @@ class Window:
     def fill(self, key: torch.Tensor, value: torch.Tensor, start: int) -> None:
         """Put raw keys and values back as they were saved, at the place where they lay."""
         self.start = self.stop = start
-        self._make_room(key, value)
+        self._make_room(key.shape[2], key, value)
         self.stop = start + key.shape[2]
         self._raw[:, :, start : self.stop], self._value[:, :, start : self.stop] = key, value
         self._turned = False

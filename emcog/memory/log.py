@@ -69,17 +69,39 @@ class TieredRows:
         new = self._tiers[0].pick((index - self._base_count).clamp_(min=0))  # type: ignore[attr-defined]
         return torch.where(before[:, None], old, new)
 
+    def put_on_device(self, place: torch.Tensor, rows: torch.Tensor) -> None:
+        """Put a row (1, width) at a position that the device alone knows; there is room (`reserve`)."""
+        self._tiers[0].put(place - self._base_count if self._base_count else place, rows)  # type: ignore[attr-defined]
+
+    def reserve(self, start: int) -> None:
+        """Make room for a row at `start`, which the device is about to put there."""
+        self._check(start + 1)
+        self._tiers[0].make_room(start - self._base_count, 1)  # type: ignore[attr-defined]
+        self._count(start + 1)
+
+    @property
+    def places(self) -> list[torch.Tensor]:
+        """The tensors that hold all rows, where these lie on the device."""
+        own = self._tiers[0].rows  # type: ignore[attr-defined]
+        return [own] if self._base is None else [own, *self._base.places]
+
     def write(self, start: int, rows: torch.Tensor) -> None:
         """Put rows (n, width) at positions start, ...; everything before `start` must be there."""
-        if self._limit is not None and start + len(rows) > self._limit:
-            raise StorageError(
-                f"the memory's budget for tier {self._tier_name!r} is used up at {start:,} tokens: give a larger one, "
-                "or a slower tier"
-            )
+        self._check(start + len(rows))
         for tier in self._tiers:
             tier.write(start - self._base_count, rows)
-        self.count = start + len(rows)
-        self._highest = max(self._highest, self.count)
+        self._count(start + len(rows))
+
+    def _check(self, stop: int) -> None:
+        if self._limit is not None and stop > self._limit:
+            raise StorageError(
+                f"the memory's budget for tier {self._tier_name!r} is used up at {self.count:,} tokens: give a larger "
+                "one, or a slower tier"
+            )
+
+    def _count(self, stop: int) -> None:
+        self.count = stop
+        self._highest = max(self._highest, stop)
 
     def gather(self, index: np.ndarray) -> torch.Tensor:
         """The rows at these positions (increasing, repeats allowed), on the accelerator; one indexed copy a tier."""
@@ -199,11 +221,12 @@ class LayerLog:
         done = int(np.searchsorted(index, self.rows.count))
         return Fetched(self, index, self.rows.gather(index[:done]), self.eight[1].gather(index[:done] // GROUP))
 
-    def sight(self, index: torch.Tensor, spare: torch.Tensor) -> "Sight":
-        """What lies at positions (increasing) that the device alone knows, the first `spare` of them for show."""
+    def sight(self, index: torch.Tensor, spare: torch.Tensor, stop: torch.Tensor | None = None) -> "Sight":
+        """What lies at positions that the device alone knows, the first `spare` of them, and those from `stop` on, for
+        show; increasing, where not all rows lie on the device."""
         if self.eight is None and self.rows.on_device:
             found = self.full.decode(self.rows.gather_on_device(index))
-            return Sight(lambda: found, spare)
+            return Sight(lambda: found, spare, stop)
         # The host learns them while the device attends to the window, and brings what lies there.
         places = Download(index)
         return Sight(lambda: self.fetch(places.get()).get(), spare)
@@ -282,10 +305,14 @@ class Sight:
     Attributes
     ----------
     spare : int (1,), how many in front stand for nothing; None: none of them.
+    stop : int (1,), where the last end that stand for something; None: at the end.
     """
 
-    def __init__(self, bring: Callable[[], tuple[torch.Tensor, torch.Tensor]], spare: torch.Tensor | None = None):
-        self._bring, self.spare = bring, spare
+    def __init__(
+        self, bring: Callable[[], tuple[torch.Tensor, torch.Tensor]], spare: torch.Tensor | None = None,
+        stop: torch.Tensor | None = None,
+    ):  # fmt: skip
+        self._bring, self.spare, self.stop = bring, spare, stop
 
     def get(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Un-rotated keys and values (1, kv_heads, n, size)."""

@@ -25,6 +25,7 @@ from emcog.memory.layout import find_layers
 from emcog.memory.local import LocalCache, Window
 from emcog.memory.log import MemoryLog, Sight
 from emcog.memory.recalling import RECALL, LayerMemory, Scene
+from emcog.memory.stepping import Stepper
 
 NAME = "emcog_memory"
 ROWS = 64
@@ -66,6 +67,7 @@ class Reader:
     waits : whether the host may look at what a chunk gave while the device reads the next one; what it gives is the
         same. Tables are whole after `settle`.
     chooses : whether devices choose what long chunks remember.
+    replays : whether a device replays single tokens, where it can (`stepping`).
     """
 
     def __init__(self, lm: LM, config: MemoryConfig):
@@ -94,6 +96,8 @@ class Reader:
         self.carried: torch.Tensor | None = None
         self.waits = self.lm.device.type == "cuda" and self.former.slack is not None
         self.chooses = self.lm.device.type == "cuda" and not self.reference
+        self.replays = self.chooses
+        self._stepper: Stepper | None = None
         self._places: dict[torch.device, DeviceEvents] = {}
         self._late: _Late | None = None
         self._n_known = 0  # tokens whose surprisal is known or on its way
@@ -149,16 +153,34 @@ class Reader:
         device = self.lm.device
         self.begin(len(ids))
         try:
-            logits = self.lm.model(
-                input_ids=upload(ids, device)[None],
-                position_ids=torch.arange(len(ids), device=device)[None],
-                past_key_values=self.cache,
-                use_cache=True,
-            ).logits[0]
+            logits = self.replay(ids)
+            if logits is None:
+                logits = self.lm.model(
+                    input_ids=upload(ids, device)[None],
+                    position_ids=torch.arange(len(ids), device=device)[None],
+                    past_key_values=self.cache,
+                    use_cache=True,
+                ).logits[0]
         except BaseException:
             self.roll_back()
             raise
         self.finish(ids, logits, label)
+        return logits
+
+    def replay(self, ids: np.ndarray) -> torch.Tensor | None:
+        """The logits of a chunk that has begun, if it is one that a device replays."""
+        if not self.replays or len(ids) > 1 or not Stepper.suits(self):
+            return None
+        if self._stepper is None:
+            self._stepper = Stepper(self)
+        before = ALL_ATTENTION_FUNCTIONS[NAME]
+        try:
+            ALL_ATTENTION_FUNCTIONS[NAME] = self._stepper.attention
+            logits, self._choices, received = self._stepper.run(int(ids[0]))
+        finally:
+            ALL_ATTENTION_FUNCTIONS[NAME] = before
+        for layer, some in received.items():
+            self.note(layer, some)
         return logits
 
     def begin(self, n: int) -> None:
@@ -181,7 +203,7 @@ class Reader:
     def _can_wait(self, n: int) -> bool:
         """Whether a chunk of n tokens can be read before the host has looked at the one before."""
         late = self._late
-        if late is None or self.former.slack is None or (late.choices and n < LONG):
+        if late is None or self.former.slack is None or (late.choices and min(n, late.scene.n) < LONG):
             return False
         # What leaves the window now must be in events that follow from the tokens before that chunk.
         return self.n_local - 1 >= late.scene.n + self.former.slack
@@ -334,7 +356,7 @@ class Reader:
         """An independent reader with the same past; keys, values and index are shared, not copied."""
         self.settle()
         twin = copy.copy(self)
-        twin._places = {}
+        twin._places, twin._stepper = {}, None
         twin.cache, twin.log = self.cache.fork(), self.log.fork()
         twin.layers = {n: memory.fork(twin.log.layers[n]) for n, memory in self.layers.items()}
         twin.former = copy.deepcopy(self.former)

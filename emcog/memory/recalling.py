@@ -101,7 +101,7 @@ class LayerMemory:
         return self._index
 
     @property
-    def _share(self) -> int:
+    def share(self) -> int:
         """Tokens of the budget that are for neighbours: a share of it, or so many if that is 1 or more."""
         budget, contiguity = int(self.config.n_mem or 0), self.config.contiguity
         return int(contiguity * budget) if contiguity < 1 else min(int(contiguity), budget)
@@ -114,14 +114,23 @@ class LayerMemory:
 
     def chooses_on_device(self, scene: Scene) -> bool:
         """Whether what a chunk remembers is chosen where the scores are, and the host need not wait for them."""
-        asks = self.config.policy_of(self.number) == "similarity" and bool(self.config.n_mem)
-        return scene.places is not None and asks and scene.total > 0
+        return scene.places is not None and self.asks and scene.total > 0
+
+    @property
+    def asks(self) -> bool:
+        """Whether events are recalled by similarity."""
+        return self.config.policy_of(self.number) == "similarity" and bool(self.config.n_mem)
+
+    def take_queue(self) -> np.ndarray:
+        """The neighbours that were recalled last, which the host knows; a device's are let go."""
+        self._queue = None
+        return self.queue
 
     def recall_on_device(self, scene: Scene, query: Query) -> tuple[Sight, DeviceChoice]:
         """What `recall` gives and `bring` brings, without the host's knowing what it is."""
         self.take_in()
         budget, device = int(self.config.n_mem or 0), self.layer.shape.device
-        limits = Limits(budget, self._share, scene.smallest, min(budget, scene.total))
+        limits = Limits(budget, self.share, scene.smallest, min(budget, scene.total))
         queue = upload(self.queue, device) if self._queue is None else self._queue
         choice = choose_on_device(self._scores(scene, query()), *scene.on(device), queue, limits)
         self._queue = choice.queue
@@ -169,7 +178,7 @@ class LayerMemory:
         count = config.n_mem // scene.smallest + 1
         seed = (scene.step, self.number)
         ranked, values = rank_events(policy, lambda: self._scores(scene, query()), len(sizes), count, seed)
-        choice = choose(ranked, values, sizes, self.queue, config.n_mem, self._share)
+        choice = choose(ranked, values, sizes, self.queue, config.n_mem, self.share)
         self.queue = choice.buffer
         return choice.events, _record(scene, self.number, choice)
 

@@ -66,19 +66,27 @@ class ArenaTier:
 
     def _write(self, start: int, rows: torch.Tensor) -> None:
         if self.capacity is None:
-            end = start + len(rows)
-            if end > len(self._rows):
-                self._settle()
-                grown = self._empty(max(end, 2 * len(self._rows)), rows.shape[1], rows.dtype)
-                grown[:start] = self._rows[:start]
-                self._rows = grown
-            self._rows[start:end].copy_(rows, non_blocking=True)
+            self.make_room(start, len(rows))
+            self._rows[start : start + len(rows)].copy_(rows, non_blocking=True)
             return
         skip = max(0, len(rows) - self.capacity)
         rows, start = rows[skip:], (start + skip) % self.capacity
         first = min(len(rows), self.capacity - start)
         self._rows[start : start + first].copy_(rows[:first], non_blocking=True)
         self._rows[: len(rows) - first].copy_(rows[first:], non_blocking=True)
+
+    def make_room(self, start: int, n: int) -> None:
+        """See to it that there is room for n rows at `start`, up to which there are some; without capacity only."""
+        if start + n > len(self._rows):
+            self._settle()
+            grown = self._empty(max(start + n, 2 * len(self._rows)), self._rows.shape[1], self._rows.dtype)
+            grown[:start] = self._rows[:start]
+            self._rows = grown
+
+    @property
+    def rows(self) -> torch.Tensor:
+        """The tensor that all rows lie in."""
+        return self._rows
 
     def _settle(self) -> None:
         if self._written is not None:
@@ -97,6 +105,10 @@ class ArenaTier:
     def pick(self, places: torch.Tensor) -> torch.Tensor:
         """The rows at these places, known to the tier's own device."""
         return self._rows.index_select(0, places)
+
+    def put(self, places: torch.Tensor, rows: torch.Tensor) -> None:
+        """Put rows at places that the tier's own device knows, where there is room."""
+        self._rows.index_copy_(0, places, rows)
 
     def look(self, start: int, stop: int) -> torch.Tensor:
         """See `Tier.look`."""

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from emcog.memory import EpisodicLM, MemoryConfig
+from emcog.memory.stepping import Stepper
 
 SMALL = {"n_init": 4, "n_local": 64, "n_mem": 48, "chunk": 16, "min_event": 2, "max_event": 12, "window": 64}
 TIERS = [
@@ -111,6 +112,69 @@ def test_choosing_on_the_device_and_on_the_host_give_the_same_bits(tiny, some_id
         found.append((table["surprisal"].to_numpy()[1:], memory.recalls, memory.events))
     assert found[0][1].equals(found[1][1]) and found[0][2].equals(found[1][2])
     assert np.abs(found[0][0] - found[1][0]).max() < 1e-4
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """The steps that were recorded meanwhile."""
+    found, record = [], Stepper._record
+    monkeypatch.setattr(Stepper, "_record", lambda self: found.append(record(self)) or found[-1])
+    return found
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("settings", [
+    {"segmentation": "S"}, {"segmentation": "SM", "n_local": 96}, {"contiguity": 0}, {"representative": "mean"},
+    {"policy": ["none", "similarity"]}, {"n_mem": 0},
+])  # fmt: skip
+def test_a_recorded_step_gives_the_same(dtype, settings, tiny, some_ids, recorded):
+    lm, ids, found = tiny("cuda", dtype), some_ids(900), []
+    for replays in (False, True):
+        memory = EpisodicLM(lm, MemoryConfig(**SMALL | {"n_mem": 48, "n_local": 64} | settings))
+        reader, logits = memory.reader, []
+        reader.replays = replays
+        memory.read(ids[:500])
+        logits += [reader.read_chunk(ids[k : k + 1]) for k in range(500, 640)]
+        reader.read_chunk(ids[640:656])
+        fork = memory.fork()
+        for k in range(656, 720):
+            logits += [reader.read_chunk(ids[k : k + 1]), fork.reader.read_chunk(ids[k + 9 : k + 10])]
+        reader.settle()
+        found.append((torch.cat(logits).float(), memory.recalls, fork.recalls, reader.starts.rows))
+        assert len(recorded) >= 6 if replays else not recorded
+    gap = (found[0][0] - found[1][0]).abs()
+    share = min(same_share(found[0][k], found[1][k]) if len(found[0][k]) else 1.0 for k in (1, 2))
+    print(f"{dtype} {settings}: largest difference {float(gap.max()):.1e}, mean {float(gap.mean()):.1e}, {share:.4f}")
+    if dtype == torch.float32:
+        assert share > 0.998 and gap.max() < (1e-3 if share == 1 else 0.1) and gap.mean() < 1e-4
+        np.testing.assert_array_equal(found[0][3], found[1][3])
+    else:
+        assert share > 0.9 and gap.mean() < 0.05
+
+
+def test_generation_replays_its_steps(tiny, some_ids, recorded):
+    lm, found = tiny("cuda"), []
+    for replays in (False, True):
+        memory = EpisodicLM(lm, MemoryConfig(**SMALL))
+        memory.reader.replays = replays
+        memory.read(some_ids(400))
+        new = memory.generate(some_ids(30), max_new_tokens=50, do_sample=False, eos_token_id=None)
+        found.append(new.tolist())
+    assert found[0] == found[1] and recorded
+
+
+def test_a_model_whose_steps_cannot_be_recorded_goes_on(tiny, some_ids):
+    lm, ids = tiny("cuda"), some_ids(430)
+    memory = EpisodicLM(lm, MemoryConfig(**SMALL))
+    memory.read(ids[:400])
+    usual = memory.fork()
+    usual.reader.replays = False
+    hook = lm.model.model.layers[1].register_forward_pre_hook(lambda module, given: given[0].sum().item() and None)
+    with pytest.warns(UserWarning, match="cannot be recorded"):
+        ours = torch.cat([memory.reader.read_chunk(ids[k : k + 1]) for k in range(400, 430)])
+    hook.remove()
+    theirs = torch.cat([usual.reader.read_chunk(ids[k : k + 1]) for k in range(400, 430)])
+    torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=0)
 
 
 def test_a_saved_memory_goes_on(tiny, some_ids, tmp_path):

@@ -24,8 +24,8 @@ def softmax(query, key, value, seen, scaling, softcap=None):
 
 @pytest.mark.parametrize("softcap", [None, 2.0])
 @pytest.mark.parametrize("rule", [
-    {}, {"causal": True}, {"causal": True, "window": 5}, {"causal": True, "window": 30}, {"spare": 3},
-    {"causal": True, "spare": 4},
+    {}, {"causal": True}, {"causal": True, "window": 5}, {"causal": True, "window": 30}, {"among": (3, None)},
+    {"causal": True, "among": (4, None)}, {"among": (2, 3)}, {"among": (1, 1)},
 ])  # fmt: skip
 @pytest.mark.parametrize(("n", "m"), [(6, 11), (1, 11), (9, 4), (6, 6)])
 def test_a_part_follows_its_rule(n, m, rule, softcap, monkeypatch):
@@ -36,13 +36,14 @@ def test_a_part_follows_its_rule(n, m, rule, softcap, monkeypatch):
         seen &= column <= row
     if "window" in rule:
         seen &= column > row - rule["window"]
-    if "spare" in rule:
-        seen &= column >= rule["spare"]
+    if "among" in rule:
+        first, stop = rule["among"]
+        rule = rule | {"among": torch.tensor([first, m if stop is None else stop])}
+        seen &= (column >= first) & (column < rule["among"][1])
     wanted, wanted_lse = softmax(query, key, value, seen, 0.3, softcap)
-    given = {k: torch.tensor([v]) if k == "spare" else v for k, v in rule.items()}
     for largest in (attention.LARGEST, 4 * m * 2):  # at once, and in blocks of two queries
         monkeypatch.setattr(attention, "LARGEST", largest)
-        out, lse = attend_part(query, key, value, 0.3, softcap, **given)
+        out, lse = attend_part(query, key, value, 0.3, softcap, **rule)
         torch.testing.assert_close(out.double(), wanted, atol=1e-6, rtol=0)
         torch.testing.assert_close(lse.double(), wanted_lse, atol=1e-6, rtol=0)
 
@@ -52,7 +53,7 @@ def test_parts_join_into_one_softmax():
     seen = torch.ones(5, 20, dtype=torch.bool)
     wanted, wanted_lse = softmax(query, key, value, seen, 0.3)
     parts = [attend_part(query, key[:, :, piece], value[:, :, piece], 0.3) for piece in (slice(7), slice(7, None))]
-    nothing = attend_part(query, key[:, :, :1], value[:, :, :1], 0.3, spare=torch.tensor([1]))
+    nothing = attend_part(query, key[:, :, :1], value[:, :, :1], 0.3, among=torch.tensor([1, 1]))
     out, lse = merge_parts(*merge_parts(*parts[0], *parts[1]), *nothing)
     torch.testing.assert_close(out.double(), wanted, atol=1e-6, rtol=0)
     torch.testing.assert_close(lse.double(), wanted_lse, atol=1e-6, rtol=0)

@@ -1,11 +1,13 @@
 """What an accelerator does by itself, on a CPU: the same choices, the same numbers, whenever the host looks at them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emcog.lm import load_lm
 from emcog.memory.choosing import best_events, choose, token_index
 from emcog.memory.choosing_on_device import DeviceEvents, Limits, choose_on_device, remembered_index
 
@@ -30,7 +32,7 @@ def test_a_device_chooses_as_the_host(data):
         ranked, values = best_events(scores, min(limits.most, n))
         wanted = choose(ranked, values, sizes, host, budget, share)
         found = choose_on_device(scores, *on_device, device, limits)
-        host, device = wanted.buffer, found.queue
+        before, host, device = device, wanted.buffer, found.queue
         chosen = found.ranked[: int(found.n_similar)].tolist()
         assert chosen + device[device >= 0].tolist() == wanted.events.tolist()
         assert found.scores[: len(chosen)].tolist() == wanted.scores[: wanted.n_similar].tolist()
@@ -40,6 +42,21 @@ def test_a_device_chooses_as_the_host(data):
         assert found.index.tolist() == [-1] * spare + tokens.tolist()
         everything = remembered_index(found, 2, (90, 93)).tolist()
         assert everything == [0] * spare + [0, 1] + tokens.tolist() + [90, 91, 92]
+        check_that_padding_changes_nothing(found, scores, on_device, before, limits)
+
+
+def check_that_padding_changes_nothing(wanted, scores, on_device, queue, limits):
+    """Tables with room for more, what the host knows as tensors, and twice as many slots as can be filled."""
+    starts, sizes = (torch.cat([x, torch.tensor([7, 1, 0])]) for x in on_device)
+    more = torch.cat([scores, torch.tensor([99.0, torch.nan, torch.inf])])
+    found = choose_on_device(
+        more, starts, sizes, queue, limits._replace(slots=2 * limits.slots), torch.tensor([len(scores)])
+    )
+    n = int(wanted.n_similar)
+    assert int(found.n_similar) == n and found.ranked[:n].equal(wanted.ranked[:n])
+    assert found.scores[:n].equal(wanted.scores[:n]) and found.queue.equal(wanted.queue)
+    tokens = wanted.index[wanted.index >= 0].tolist()
+    assert found.index.tolist() == [-1] * int(found.spare) + tokens
 
 
 @pytest.mark.parametrize("settings", [
@@ -66,6 +83,66 @@ def test_putting_off_and_choosing_on_the_device_changes_no_bit(settings, make_me
     assert (host[1] == device[1]).all()
     assert host[2].equals(device[2]) and host[3].equals(device[3]) and host[4].equals(device[4])
     assert host[5] == device[5]
+
+
+STEPPED = [
+    {}, {"segmentation": "SM", "n_local": 96}, {"segmentation": "SC", "contiguity": 0}, {"policy": "none"},
+    {"representative": "mean", "n_init": 0}, {"policy": ["none", "similarity"]}, {"n_init": 40},
+    {"segmentation": [9, 40, 70, 130, 131]}, {"n_mem": 0}, {"contiguity": 12},
+]  # fmt: skip
+
+
+ARCHITECTURES = {
+    "gemma2": {"num_hidden_layers": 4, "head_dim": 16, "sliding_window": 8, "attn_logit_softcapping": 5.0},
+    "smollm3": {"num_hidden_layers": 4, "no_rope_layers": [1, 0, 1, 0]},
+    "phi3": {"partial_rotary_factor": 0.5}, "qwen3": {"head_dim": 16}, "olmo2": {}, "granite": {}, "qwen2": {},
+    "mistral": {"sliding_window": None},
+}  # fmt: skip
+
+
+def steps(memory, ids, n, replays):
+    """Token by token, now and then a longer chunk and a fork; logits of each token, and the memory after all."""
+    memory.reader.waits = memory.reader.chooses = memory.reader.replays = replays
+    memory.read(ids[:n])
+    logits, place = [], n
+    for size in (1,) * 60 + (16, 1, 1, 16, 2) + (1,) * 30:
+        logits.append(memory.reader.read_chunk(ids[place : place + size]))
+        place += size
+        if place == n + 40:
+            fork = memory.fork()
+            logits += [fork.reader.read_chunk(ids[k : k + 1]) for k in range(20)]
+            logits.append(fork.reader.read_chunk(ids[:16]))
+    return torch.cat(logits), fork
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_a_step_of_fixed_shapes_is_the_usual_one_in_other_models(kind, make_memory, make_model, some_ids):
+    check_steps(load_lm(make_model(kind, **ARCHITECTURES[kind])), 300, {}, make_memory, some_ids)
+
+
+@pytest.mark.parametrize("settings", STEPPED)
+@pytest.mark.parametrize("n", [3, 20, 300])
+def test_a_step_of_fixed_shapes_is_the_usual_one(n, settings, llama, make_memory, some_ids):
+    check_steps(llama, n, settings, make_memory, some_ids)
+
+
+def check_steps(lm, n, settings, make_memory, some_ids):
+    found = []
+    for replays in (False, True):
+        memory = make_memory(lm=lm, **settings)
+        logits, fork = steps(memory, some_ids(600), n, replays)
+        assert (memory.reader._stepper is not None) == replays
+        received = [layer.received for layer in memory.reader.layers.values()]
+        found.append((logits, memory.recalls, fork.recalls, received, memory.reader.starts.rows))
+    usual, fixed = found
+    torch.testing.assert_close(fixed[0], usual[0], atol=1e-4, rtol=0)
+    for theirs, ours in zip(usual[1:3], fixed[1:3], strict=True):
+        pd.testing.assert_frame_equal(ours.drop(columns="event"), theirs.drop(columns="event"), atol=1e-4)
+        # Stretches that come back have equal scores.
+        assert (ours["event"] != theirs["event"]).sum() <= 0.002 * len(theirs)
+    np.testing.assert_array_equal(fixed[4], usual[4])
+    for theirs, ours in zip(usual[3], fixed[3], strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
 
 
 def test_the_host_looks_a_chunk_later_where_the_window_allows(make_memory, some_ids):
