@@ -88,9 +88,11 @@ def _fused(
         q, k, v, ends_q, ends_k, n, m, 0.0, causal and n > 1, False, scale=scaling,
         window_size_left=left, window_size_right=right,
     )  # fmt: skip
-    lse = lse.reshape(1, heads, n)
+    out, lse = out.view(1, n, heads, -1).transpose(1, 2), lse.reshape(1, heads, n)
+    if among is None and (n <= m or not causal):
+        return out, lse
     # The kernel says +inf where nothing is seen.
-    return out.view(1, n, heads, -1).transpose(1, 2), lse.masked_fill(lse == torch.inf, -torch.inf)
+    return out, lse.masked_fill(lse == torch.inf, -torch.inf)
 
 
 def _plain(

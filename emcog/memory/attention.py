@@ -7,9 +7,10 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import nn
 
-from emcog.lm.attention import attend, attend_part, merge_far, merge_parts
+from emcog.lm.attention import FUSED, LARGEST, attend, attend_part, merge_far, merge_parts
 from emcog.lm.rotary import Rotation
 from emcog.memory.local import Near
+from emcog.memory.received import WIDE, received, received_in_half
 
 BLOCK = 128
 """Queries attended at once: blocks narrower than the window keep the masked-out part of the products small."""
@@ -108,7 +109,7 @@ class MemoryAttention:
         def mean_query() -> torch.Tensor:
             if alone is not None:
                 return alone[0, :, 0]
-            mean = query if n == 1 else query.float().mean(2, keepdim=True).to(query.dtype)
+            mean = query if n == 1 else query.mean(2, keepdim=True, dtype=torch.float32).to(query.dtype)
             return (turn.from_afar(mean) if turn else mean)[0, :, 0]
 
         remembered = self.host.recall(layer, mean_query, n)
@@ -228,23 +229,21 @@ class MemoryAttention:
         among: torch.Tensor | None,
     ) -> torch.Tensor:  # fmt: skip
         """Sum over some of the chunk's queries of the probability that each local key got, (heads, past + n)."""
-        past, heads, kv_heads = k.shape[2] - q.shape[2], q.shape[1], k.shape[1]
-        total = torch.zeros(heads, k.shape[2], device=q.device)
-        for start in range(0, len(asked), BLOCK):
-            some = asked[start : start + BLOCK]
+        heads, m = q.shape[1], k.shape[2]
+        half = softcap is None and q.dtype in FUSED and q.device.type != "cpu"
+        width = -(-m // WIDE) * WIDE if half else m
+        most = BLOCK if q.device.type == "cpu" else max(1, LARGEST // (heads * m))
+        total = None
+        for start in range(0, len(asked), most):
+            some = asked[start : start + most]
             rows = slice(some.start, some.stop, some.step)
-            block = q[:, :, rows].reshape(1, kv_heads, -1, q.shape[-1])
-            less = lse[0][:, rows, None].float()
-            mask = self._band_rows(some, past, k.shape[2], q) if among is None else _only(among, k)
-            if softcap is None and q.device.type != "cpu":  # in as few passes over the scores as can be
-                scores = torch.add(-less, (block @ k.mT).view(heads, len(some), -1), alpha=scaling)
-                total += scores.add_(mask).exp_().sum(1)
-                continue
-            scores = (block @ k.mT).float().mul_(scaling)
-            if softcap is not None:
-                scores = scores.div_(softcap).tanh_().mul_(softcap)
-            total += scores.view(heads, len(some), -1).sub_(less).add_(mask).exp_().sum(1)
-        return total
+            mask = (
+                self._band_rows(some, m - q.shape[2], width, q, half) if among is None else _only(among, width, q, half)
+            )
+            given = q[:, :, rows], k, lse[0][:, rows], mask, scaling
+            part = received_in_half(*given) if half else received(*given, softcap)
+            total = part if total is None else total + part
+        return total if total is not None else torch.zeros(heads, m, device=q.device)
 
     def _band(self, n: int, n_keys: int, window: int, like: torch.Tensor, kv_heads: int) -> torch.Tensor:
         def make() -> torch.Tensor:
@@ -253,15 +252,14 @@ class MemoryAttention:
 
         return self._mask((n, n_keys, window), make, like, kv_heads)
 
-    def _band_rows(self, asked: range, past: int, n_keys: int, like: torch.Tensor) -> torch.Tensor:
-        """The band's mask for some rows, float32 (len(asked), n_keys)."""
-        name = ("rows", asked, past, n_keys, like.device)
+    def _band_rows(self, asked: range, past: int, width: int, like: torch.Tensor, half: bool) -> torch.Tensor:
+        """The band's mask for some rows, (len(asked), width)."""
+        name = ("rows", asked, past, width, like.device, half)
         found = self._masks.get(name)
         if found is None:
             rows = torch.arange(asked.start, asked.stop, asked.step, device=like.device)
-            distance = (past + rows)[:, None] - torch.arange(n_keys, device=like.device)[None]
-            hidden = (distance < 0) | (distance >= self.n_local)
-            found = torch.zeros(hidden.shape, device=like.device).masked_fill_(hidden, -torch.inf)
+            distance = (past + rows)[:, None] - torch.arange(width, device=like.device)[None]
+            found = _hide((distance < 0) | (distance >= self.n_local), half)
             self._keep(name, found)
         return found
 
@@ -300,8 +298,14 @@ class MemoryAttention:
         return self._rotations[device]
 
 
-def _only(among: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
-    """Mask that lets a range of the keys through, float32 (1, n_keys)."""
-    place = torch.arange(key.shape[2], device=key.device)
-    hidden = (place < among[0]) | (place >= among[1])
-    return torch.zeros(1, len(place), device=key.device).masked_fill_(hidden, -torch.inf)
+def _only(among: torch.Tensor, width: int, like: torch.Tensor, half: bool) -> torch.Tensor:
+    """Mask that lets a range of the keys through, (1, width)."""
+    place = torch.arange(width, device=like.device)[None]
+    return _hide((place < among[0]) | (place >= among[1]), half)
+
+
+def _hide(hidden: torch.Tensor, half: bool) -> torch.Tensor:
+    """As `received_in_half`, or `received`, is told what is hidden."""
+    if half:
+        return hidden
+    return torch.zeros(hidden.shape, device=hidden.device).masked_fill_(hidden, -torch.inf)

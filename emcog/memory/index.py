@@ -91,7 +91,7 @@ def shared_heads(query: torch.Tensor, kv_heads: int) -> torch.Tensor:
 
 def top_vectors(
     key: torch.Tensor, received: torch.Tensor, starts: np.ndarray, ends: np.ndarray, n_tokens: int
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> torch.Tensor:
     """Head by head the mean key of the tokens of each event that received most attention.
 
     Parameters
@@ -100,8 +100,7 @@ def top_vectors(
 
     Returns
     -------
-    vectors (n_events, heads * size), float32; chosen (n_events, heads, n_tokens), offsets in the event, the best
-    first, -1 where the event is shorter.
+    float32 (n_events, heads * size)
 
     Source: Xiao et al. (2024), InfLLM; Fountas et al. (2025).
     """
@@ -114,10 +113,8 @@ def top_vectors(
     token = places[:, None].expand(weights.shape).gather(2, best.indices)  # (n_events, heads, count)
     heads = received.shape[0]
     head = torch.arange(heads, device=device)[None, :, None] // (heads // key.shape[1])
-    found = key[0].float()[head, token]  # (n_events, heads, count, size)
-    mean = (found * used[..., None]).sum(2) / used.sum(2)[..., None]
-    chosen = torch.where(used, best.indices, -1)
-    return mean.flatten(1), torch.nn.functional.pad(chosen, (0, n_tokens - count), value=-1)
+    found = key[0][head, token].float()  # (n_events, heads, count, size)
+    return ((found * used[..., None]).sum(2) / used.sum(2)[..., None]).flatten(1)
 
 
 def mean_vectors(key: torch.Tensor, starts: np.ndarray, ends: np.ndarray) -> torch.Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from emcog.errors import OptionError, StorageError
-from emcog.lm.transfer import Download
+from emcog.lm.transfer import Download, upload
 from emcog.memory.config import TIERS, MemoryConfig
 from emcog.memory.rows import GROUP, ByteRows, FullRows, Shape
 from emcog.memory.tiers import ArenaTier, FileTier, Tier
@@ -197,6 +197,11 @@ class LayerLog:
     def _make(self, width: int, dtype: torch.dtype, budget: Mapping[str, int]) -> TieredRows:
         return TieredRows(width, dtype, self.shape.device, self.config.tier, budget)
 
+    @property
+    def on_device(self) -> bool:
+        """Whether all lies on the accelerator as it was, where it can gather it by itself."""
+        return self.eight is None and self.rows.on_device
+
     def append(self, start: int, key: torch.Tensor, value: torch.Tensor) -> None:
         """Add keys and values (1, kv_heads, n, size) of tokens start, start + 1, ..."""
         if self.eight is None:
@@ -223,13 +228,21 @@ class LayerLog:
 
     def sight(self, index: torch.Tensor, spare: torch.Tensor, stop: torch.Tensor | None = None) -> "Sight":
         """What lies at positions that the device alone knows, the first `spare` of them, and those from `stop` on, for
-        show; increasing, where not all rows lie on the device."""
-        if self.eight is None and self.rows.on_device:
+        show."""
+        if self.on_device:
             found = self.full.decode(self.rows.gather_on_device(index))
             return Sight(lambda: found, spare, stop)
         # The host learns them while the device attends to the window, and brings what lies there.
         places = Download(index)
-        return Sight(lambda: self.fetch(places.get()).get(), spare)
+        return Sight(lambda: self._fetch_in_any_order(places.get()), spare, stop)
+
+    def _fetch_in_any_order(self, index: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        if (np.diff(index) >= 0).all():
+            return self.fetch(index).get()
+        order = np.argsort(index, kind="stable")
+        key, value = self.fetch(index[order]).get()
+        back = upload(np.argsort(order), key.device)
+        return key[:, :, back], value[:, :, back]
 
     def key_rows(self, start: int, stop: int, count: int) -> Iterator[torch.Tensor]:
         """The raw keys of tokens from `start` to before `stop`, (n, kv_heads * size), at most `count` at a time."""

@@ -24,7 +24,7 @@ from emcog.memory.growing import Growing
 from emcog.memory.layout import find_layers
 from emcog.memory.local import LocalCache, Window
 from emcog.memory.log import MemoryLog, Sight
-from emcog.memory.recalling import RECALL, LayerMemory, Scene
+from emcog.memory.recalling import RECALL, LayerMemory, Scene, take_in
 from emcog.memory.stepping import Stepper
 
 NAME = "emcog_memory"
@@ -192,6 +192,7 @@ class Reader:
         for column in (self.ids, self.surprisal):
             column.make_room(n + 1)
         self._take(self.former.leave(self.seen))
+        take_in(self.layers.values())
         self._records, self._choices, self._received = {}, {}, {}  # of its own, not a fork's
         self._go_back = [part.mark() for layer in self.layers.values() for part in (layer.log, layer)]
         starts, ends = self.starts.rows[self.skipped :], self.ends.rows[self.skipped :]
@@ -284,8 +285,9 @@ class Reader:
         n_init = 0 if self.reference else self.config.n_init
         skip = int(np.searchsorted(ends, n_init, side="right"))
         self.skipped += skip
+        starts, ends = np.maximum(starts, n_init)[skip:], ends[skip:]
         for memory in self.layers.values():
-            memory.add(np.maximum(starts, n_init)[skip:], ends[skip:], self.former.formed)
+            memory.add(starts, ends, self.former.formed)
 
     def _measure(self, ids: np.ndarray, logits: torch.Tensor, label: int | None) -> tuple[bool, Download | None]:
         """Begin to bring the surprisal of the tokens that the logits tell of, and whether one before has none."""

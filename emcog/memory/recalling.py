@@ -1,6 +1,6 @@
 """Recall, layer by layer: which events a chunk is given, where their tokens lie, and the record of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -21,6 +21,8 @@ from emcog.memory.reference import ContiguityBuffer, contiguity_share, similarit
 RECALL = np.dtype([("step", "i4"), ("layer", "i2"), ("similar", "?"), ("event", "i4"), ("rank", "i4"), ("score", "f4")])
 """A row of the record of recalls."""
 Query = Callable[[], torch.Tensor]
+TOGETHER = 8
+"""Layers whose new events are taken in at once on an accelerator: a few copies of their keys lie there meanwhile."""
 SCAN, SCAN_ON_DEVICE = 4096, 65_536
 """Rows of the log that are looked through at once where every token represents its event: on a CPU so many as its cache
 holds."""
@@ -85,7 +87,7 @@ class LayerMemory:
     def __init__(self, number: int, layer: Layer, log: LayerLog, config: MemoryConfig):
         self.number, self.layer, self.log, self.config = number, layer, log, config
         self._index = Index(layer.shape, layer.heads, config.representative, config.n_representative)
-        self._coming: list[tuple[np.ndarray, np.ndarray, int]] = []  # events that are not in the index yet
+        self.coming: list[tuple[np.ndarray, np.ndarray, int]] = []  # events that are not in the index yet
         # Of the tokens from `first` on.
         self.received = torch.zeros(layer.heads, 0, device=layer.shape.device)
         self.first = 0
@@ -235,30 +237,30 @@ class LayerMemory:
 
     def add(self, starts: np.ndarray, ends: np.ndarray, formed: int) -> None:
         """Hand in events that follow one another without gaps; tokens before `formed` are in events now."""
-        self._coming.append((starts, ends, formed))
+        self.coming.append((starts, ends, formed))
         if self.log.eight is not None:  # keys that still wait to be rounded are looked at as they are now
             self.take_in()
 
     def take_in(self) -> None:
-        """Put the events that were handed in into the index; not before it is needed, so that a device does it while it
-        reads on."""
-        coming, self._coming = self._coming, []
-        for starts, ends, formed in coming:
-            if self.config.representative != "all" and len(starts):
-                self._index.add(self._vectors(starts, ends))
-            if formed > self.first:  # attention that these tokens received is not asked for again
-                self.received = self.received[:, formed - self.first :].clone()
-                self.first = formed
+        """Put the events that were handed in into the index."""
+        if self.coming:
+            _take_in([self])
 
-    def _vectors(self, starts: np.ndarray, ends: np.ndarray) -> torch.Tensor:
-        low = int(starts[0])
-        key, _ = self.log.fetch(np.arange(low, int(ends[-1]))).get()
-        if self.config.representative == "mean":
-            return mean_vectors(key, starts - low, ends - low)
-        received = self.received[:, low - self.first : int(ends[-1]) - self.first]
-        # Where the window is narrower than the steps at which tokens are asked, the last were not seen by any.
-        received = torch.nn.functional.pad(received, (0, key.shape[2] - received.shape[1]))
-        return top_vectors(key, received, starts - low, ends - low, self.config.n_representative)[0]
+    def keys(self, start: int, stop: int) -> torch.Tensor:
+        """Un-rotated keys of the tokens from `start` to before `stop`, (1, kv_heads, n, size)."""
+        parts = list(self.log.key_rows(start, stop, stop - start))
+        rows = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return rows.view(len(rows), self.layer.shape.kv_heads, -1).transpose(0, 1)[None]
+
+    def put(self, vectors: torch.Tensor) -> None:
+        """Put the representatives of new events into the index."""
+        self._index.add(vectors)
+
+    def let_go(self, formed: int) -> None:
+        """Attention that tokens before `formed` received is not asked for again."""
+        if formed > self.first:
+            self.received = self.received[:, formed - self.first :].clone()
+            self.first = formed
 
     def fork(self, log: LayerLog) -> "LayerMemory":
         """An independent memory with the same content."""
@@ -276,6 +278,47 @@ class LayerMemory:
             self.queue, self._queue, self.buffer = queue, on_device, ContiguityBuffer(blocks)
 
         return go_back
+
+
+def take_in(memories: Iterable[LayerMemory]) -> None:
+    """Put the events that were handed in into the indices; layers of one kind on one accelerator do it together."""
+    groups: dict[tuple, list[LayerMemory]] = {}
+    for memory in memories:
+        if memory.coming:
+            shape = memory.layer.shape
+            alone = memory.number if shape.device.type == "cpu" else None
+            groups.setdefault((shape, memory.layer.heads, memory.first, alone), []).append(memory)
+    for group in groups.values():
+        for start in range(0, len(group), TOGETHER):
+            _take_in(group[start : start + TOGETHER])
+
+
+def _take_in(group: list[LayerMemory]) -> None:
+    """Of layers that were handed in the same events: their heads side by side, as if they were one layer's."""
+    config, coming = group[0].config, group[0].coming
+    for starts, ends, formed in coming:
+        if config.representative != "all" and len(starts):
+            low, high = int(starts[0]), int(ends[-1])
+            key = _side_by_side([memory.keys(low, high) for memory in group], 1)
+            places = starts - low, ends - low
+            if config.representative == "mean":
+                vectors = mean_vectors(key, *places)
+            else:
+                first = group[0].first
+                received = _side_by_side([memory.received[:, low - first : high - first] for memory in group], 0)
+                # Where the window is narrower than the steps at which tokens are asked, the last were not seen by any.
+                received = torch.nn.functional.pad(received, (0, key.shape[2] - received.shape[1]))
+                vectors = top_vectors(key, received, *places, config.n_representative)
+            for memory, some in zip(group, vectors.chunk(len(group), dim=1), strict=True):
+                memory.put(some)
+        for memory in group:
+            memory.let_go(formed)
+    for memory in group:
+        memory.coming = []
+
+
+def _side_by_side(parts: list[torch.Tensor], dim: int) -> torch.Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim)
 
 
 def _record(scene: Scene, layer: int, choice: Choice) -> np.ndarray:

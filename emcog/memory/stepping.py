@@ -4,6 +4,8 @@ A large model answers a single token in a few milliseconds, while its hundreds o
 many times as long to launch. A CUDA device records such a step once and replays it as one graph. For that, nothing in
 the step may depend on numbers that the host knows: what they are goes over to the device before each step, tables have
 room for more than is in them, and windows are looked at where they lie. The numbers are those of `Reader`'s own way.
+Where the log lies in host memory or in a file, its rows are brought over in between: the step is the same, but is not
+recorded.
 """
 
 import copy
@@ -90,16 +92,14 @@ class Stepper:
 
     @staticmethod
     def suits(reader: "Reader") -> bool:
-        """Whether all that a step needs lies on one device, and what is done with it is the same in every step."""
+        """Whether all layers lie on one device, and what they do is the same in every step."""
         config = reader.config
         return (
             not reader.reference
             and config.representative != "all"
-            and config.storage == "full"
             and reader.seen > 0
             and all(memory.layer.shape.device == reader.lm.device for memory in reader.layers.values())
             and all(config.policy_of(layer) in ("similarity", "none") for layer in reader.layers)
-            and all(memory.log.rows.on_device for memory in reader.layers.values())
         )
 
     @property
@@ -120,7 +120,7 @@ class Stepper:
         if layout != self._laid_out:
             self._laid_out, self._graphs = layout, {}
         asked = bool(self.sample) and reader.seen % self.sample == 0
-        if not self._records or asked not in self._graphs:
+        if not self._records or asked not in self._graphs or not self._all_here():
             self._graphs[asked] = None  # the first step warms up for the graph
             found = self._compute()
         else:
@@ -133,6 +133,10 @@ class Stepper:
             window = reader.cache.windows[layer]
             received[layer] = some[:, window.start : window.stop + 1]
         return found.logits.clone(), found.choices, received
+
+    def _all_here(self) -> bool:
+        """Whether the host need not bring anything meanwhile."""
+        return all(memory.log.on_device for memory in self.reader.layers.values())
 
     @property
     def _refine(self) -> list[int]:
@@ -148,8 +152,9 @@ class Stepper:
             tensors += window.prepare(turn if reader.layout[layer].turns else None)
         room = 0
         for memory in reader.layers.values():
-            memory.log.rows.reserve(reader.seen)
-            tensors += memory.log.rows.places
+            if memory.log.on_device:
+                memory.log.rows.reserve(reader.seen)
+                tensors += memory.log.rows.places
             blocks = memory.index.places()
             tensors += blocks
             room = sum(map(len, blocks))
@@ -247,7 +252,11 @@ class Stepper:
         """See `attention.Host`: recalled events, behind what is none, then initial tokens and those of no event."""
         memory, queue = self.reader.layers[layer], self._queues[self._row[layer]]
         log, (_, seen, count, _, left, stop) = memory.log, self._numbers.split(1)
-        log.rows.put_on_device(seen, log.full.encode(*self.reader.cache.fresh[layer]))
+        fresh = self.reader.cache.fresh[layer]
+        if log.on_device:
+            log.rows.put_on_device(seen, log.full.encode(*fresh))
+        else:
+            log.append(self.reader.seen, *fresh)
         if not memory.asks:
             return log.sight(self._tail, torch.zeros_like(left), left)
         choice = choose_on_device(memory.index.padded_scores(query()), *self._table, queue, self._limits, count)

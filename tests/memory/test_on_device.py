@@ -88,7 +88,8 @@ def test_putting_off_and_choosing_on_the_device_changes_no_bit(settings, make_me
 STEPPED = [
     {}, {"segmentation": "SM", "n_local": 96}, {"segmentation": "SC", "contiguity": 0}, {"policy": "none"},
     {"representative": "mean", "n_init": 0}, {"policy": ["none", "similarity"]}, {"n_init": 40},
-    {"segmentation": [9, 40, 70, 130, 131]}, {"n_mem": 0}, {"contiguity": 12},
+    {"segmentation": [9, 40, 70, 130, 131]}, {"n_mem": 0}, {"contiguity": 12}, {"tier": "file"}, {"storage": "8bit"},
+    {"tier": "host", "budget": {"accelerator": 20_000}},
 ]  # fmt: skip
 
 
@@ -132,6 +133,7 @@ def check_steps(lm, n, settings, make_memory, some_ids):
         memory = make_memory(lm=lm, **settings)
         logits, fork = steps(memory, some_ids(600), n, replays)
         assert (memory.reader._stepper is not None) == replays
+        memory.reader.settle()
         received = [layer.received for layer in memory.reader.layers.values()]
         found.append((logits, memory.recalls, fork.recalls, received, memory.reader.starts.rows))
     usual, fixed = found
@@ -139,7 +141,7 @@ def check_steps(lm, n, settings, make_memory, some_ids):
     for theirs, ours in zip(usual[1:3], fixed[1:3], strict=True):
         pd.testing.assert_frame_equal(ours.drop(columns="event"), theirs.drop(columns="event"), atol=1e-4)
         # Stretches that come back have equal scores.
-        assert (ours["event"] != theirs["event"]).sum() <= 0.002 * len(theirs)
+        assert (ours["event"] != theirs["event"]).sum() <= 0.005 * len(theirs)
     np.testing.assert_array_equal(fixed[4], usual[4])
     for theirs, ours in zip(usual[3], fixed[3], strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
