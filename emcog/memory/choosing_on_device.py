@@ -82,10 +82,11 @@ def choose_on_device(
         queue = torch.full((limits.width + 1,), -1, device=device).scatter_(0, spots, line)[: limits.width]
         chosen.scatter_(0, torch.where(kept, line, n), True)
     stops = torch.where(chosen[:n], sizes, 0).cumsum(0)
-    slot = torch.arange(limits.slots, device=device) - (limits.slots - stops[-1:])
+    spare = limits.slots - stops[-1:]
+    slot = torch.arange(limits.slots, device=device) - spare
     event = torch.searchsorted(stops, slot, right=True).clamp_(max=n - 1)
-    index = torch.where(slot < 0, -1, starts[event] + slot - (stops - sizes)[event])
-    return DeviceChoice(ranked, top, taken.sum(), queue, index, limits.slots - stops[-1:])
+    index = torch.where(slot < 0, -1, (starts + sizes - stops)[event] + slot)
+    return DeviceChoice(ranked, top, taken.sum(), queue, index, spare)
 
 
 def _neighbours(
@@ -95,7 +96,10 @@ def _neighbours(
     """Which of a line of events, the neighbours of those taken and then the queue, are kept."""
     n, device = len(sizes), sizes.device
     around = torch.stack([ranked + 1, ranked - 1], dim=1)
-    around = torch.where(taken[:, None] & (around >= 0) & (around < count), around, n)
+    real = taken[:, None] & (around >= 0)
+    if isinstance(count, torch.Tensor):  # otherwise the event behind the last is number n
+        real &= around < count
+    around = torch.where(real, around, n)
     line = torch.cat([around.flatten(), torch.where(queue >= 0, queue, n)])
     places = torch.arange(len(line), device=device)
     first = torch.full((n + 1,), len(line), device=device).scatter_reduce_(0, line, places, "amin")
