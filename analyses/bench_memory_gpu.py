@@ -13,6 +13,7 @@ EMCOG_COMMIT names the commit where there is no git.
 import argparse
 import gc
 import time
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -174,13 +175,13 @@ def speak(memory: Any, plain: Plain, ids: np.ndarray, report: Report) -> None:
     report.add("generation with memory, by transformers' `generate`", float(np.median(spent)), "ms a token")
 
 
-def profile_share(memory: Any, ids: np.ndarray, report: Report) -> None:
+def profile_share(read: Callable[[np.ndarray], Any], name: str, ids: np.ndarray, report: Report) -> None:
     """Share of the device's time in reading that goes into products, attention, gathers and copies."""
     size = report.size
     kind = torch.profiler.ProfilerActivity
     with torch.profiler.profile(activities=[kind.CPU] + [kind.CUDA] * report.cuda) as profile:
         for start in range(0, 4 * size.chunk, size.chunk):
-            memory.reader.read_chunk(ids[start : start + size.chunk])
+            read(ids[start : start + size.chunk])
         report.clock()
     rows = [
         (event.key, event.self_device_time_total if report.cuda else event.self_cpu_time_total)
@@ -191,11 +192,12 @@ def profile_share(memory: Any, ids: np.ndarray, report: Report) -> None:
     work = sum(spent for key, spent in rows if any(word in key for word in (*WORK, *LOOKED_UP)))
     where = "device" if report.cuda else "processor"
     report.add(
-        f"memory, SM: share of the {where}'s time in products, attention and gathers", work / total, "", least=0.8
-    )
+        f"{name}: share of the {where}'s time in products, attention, gathers and copies", work / total, "",
+        least=0.8 if name.startswith("memory") else None,
+    )  # fmt: skip
     table = pd.DataFrame(rows, columns=["operation", "ms"]).sort_values("ms", ascending=False).head(25)
     table["ms"] /= 1000
-    table.to_csv(report.folder / "operations.csv", index=False)
+    table.to_csv(report.folder / f"operations_{name.split()[-1]}.csv", index=False)
     print(table.to_string(index=False), flush=True)
 
 
@@ -249,7 +251,8 @@ def run(size: Size, device: str, dtype: str, folder: Path) -> Report:
     for kind in speeds:
         report.add(f"memory, {kind} against plain, sliding window", speeds[kind] / speed, "times", least=0.75)
     speak(memory, plain, ids, report)
-    profile_share(memory, ids, report)
+    profile_share(memory.reader.read_chunk, "memory, SM", ids, report)
+    profile_share(plain.read, "plain, sliding window", ids, report)
     memory = plain = None
     _free()
     read_in_other_chunks(lm, ids, report)

@@ -126,6 +126,7 @@ class Rotation:
         if self._halves:
             self.sin, self._far_sin = _against(self.sin), _against(self._far_sin)
         self._back_sin = -self._far_sin
+        self._products: dict[tuple, torch.Tensor] = {}
 
     def _turns_halves(self) -> bool:
         """Whether the model's formula is the usual one, the second half of a head against the first: that takes fewer
@@ -158,19 +159,34 @@ class Rotation:
 
     def far(self, keys: torch.Tensor) -> torch.Tensor:
         """Rotate `keys` (batch, heads, n, head_dim) so that raw queries see them all `context` tokens away."""
-        shape = (1, keys.shape[-2], self.cos.shape[-1])
-        return self._rotate(keys, self._far_cos.expand(shape), self._far_sin.expand(shape))
+        return self._by_one_angle(keys, self._far_sin)
 
     def from_afar(self, queries: torch.Tensor) -> torch.Tensor:
         """Turn `queries` (batch, heads, n, head_dim) so that they see raw keys as raw queries see `far(keys)`."""
-        shape = (1, queries.shape[-2], self.cos.shape[-1])
-        return self._rotate(queries, self._far_cos.expand(shape), self._back_sin.expand(shape))
+        return self._by_one_angle(queries, self._back_sin)
+
+    def _by_one_angle(self, states: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+        return self._turned(states, sin) if states.device.type == "cpu" else self._product(states, sin)
+
+    def _product(self, states: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+        """The same in one operation, quick where there are tensor cores: times the matrix whose rows are what the axes
+        are turned into."""
+        name = (sin is self._far_sin, states.dtype, states.shape[-1])
+        if name not in self._products:
+            axes = torch.eye(states.shape[-1], dtype=states.dtype, device=states.device)
+            self._products[name] = self._turned(axes[None, None], sin)[0, 0]
+        return states @ self._products[name]
+
+    def _turned(self, states: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+        shape = (1, states.shape[-2], self.cos.shape[-1])
+        return self._rotate(states, self._far_cos.expand(shape), sin.expand(shape))
 
     def to(self, device: torch.device) -> "Rotation":
         """The same rotation with its tables on another device."""
         twin = copy.copy(self)
         for name in ("cos", "sin", "_far_cos", "_far_sin", "_back_sin"):
             setattr(twin, name, getattr(self, name).to(device))
+        twin._products = {}
         return twin
 
     def _rotate(self, states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
@@ -184,7 +200,20 @@ class Rotation:
 
 
 def _turn(states: torch.Tensor, cos: torch.Tensor, against: torch.Tensor) -> torch.Tensor:
-    return torch.addcmul(states * cos, states.roll(states.shape[-1] // 2, -1), against)
+    if states.device.type == "cpu":
+        return torch.addcmul(states * cos, states.roll(states.shape[-1] // 2, -1), against)
+    return _turn_in_place(states, cos, against)
+
+
+def _turn_in_place(states: torch.Tensor, cos: torch.Tensor, against: torch.Tensor) -> torch.Tensor:
+    """The same numbers with one operation more and one pass less, for accelerators: nothing is moved beforehand."""
+    turned = torch.empty_like(states)
+    halves, sources = turned.chunk(2, -1), states.chunk(2, -1)
+    for half, source, other, c, s in zip(
+        halves, sources, sources[::-1], cos.chunk(2, -1), against.chunk(2, -1), strict=True
+    ):
+        torch.mul(source, c, out=half).addcmul_(other, s)
+    return turned
 
 
 def _against(sin: torch.Tensor) -> torch.Tensor:

@@ -7,13 +7,16 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import nn
 
-from emcog.lm.attention import FUSED, LARGEST, attend, attend_part, merge_far, merge_parts
+from emcog.lm.attention import attend, attend_part, merge_far, merge_parts
 from emcog.lm.rotary import Rotation
 from emcog.memory.local import Near
-from emcog.memory.received import WIDE, received, received_in_half
+from emcog.memory.received import WIDE, received, received_in_bfloat16
 
 BLOCK = 128
 """Queries attended at once: blocks narrower than the window keep the masked-out part of the products small."""
+SPAN = 64
+"""Rows of a window's band that are looked at together where hidden scores cost more than launches."""
+WHOLE = [(slice(None), slice(None))]
 OPEN = 16
 """Keys that all queries see which go along with those that only some see."""
 SAMPLE = 16
@@ -109,7 +112,7 @@ class MemoryAttention:
         def mean_query() -> torch.Tensor:
             if alone is not None:
                 return alone[0, :, 0]
-            mean = query if n == 1 else query.mean(2, keepdim=True, dtype=torch.float32).to(query.dtype)
+            mean = query if n == 1 else _mean(query)
             return (turn.from_afar(mean) if turn else mean)[0, :, 0]
 
         remembered = self.host.recall(layer, mean_query, n)
@@ -229,21 +232,18 @@ class MemoryAttention:
         among: torch.Tensor | None,
     ) -> torch.Tensor:  # fmt: skip
         """Sum over some of the chunk's queries of the probability that each local key got, (heads, past + n)."""
-        heads, m = q.shape[1], k.shape[2]
-        half = softcap is None and q.dtype in FUSED and q.device.type != "cpu"
-        width = -(-m // WIDE) * WIDE if half else m
-        most = BLOCK if q.device.type == "cpu" else max(1, LARGEST // (heads * m))
-        total = None
-        for start in range(0, len(asked), most):
-            some = asked[start : start + most]
+        heads, m, past = q.shape[1], k.shape[2], k.shape[2] - q.shape[2]
+        rows = slice(asked.start, asked.stop, asked.step)
+        if softcap is None and q.dtype == torch.bfloat16 and q.device.type != "cpu":
+            mask, spans = self._band_spans(asked, past, m, q) if among is None else (_only(among, m, q), WHOLE)
+            return received_in_bfloat16(q[:, :, rows], k, lse[0][:, rows], mask, scaling, spans)
+        total = torch.zeros(heads, m, device=q.device)
+        for start in range(0, len(asked), BLOCK):
+            some = asked[start : start + BLOCK]
             rows = slice(some.start, some.stop, some.step)
-            mask = (
-                self._band_rows(some, m - q.shape[2], width, q, half) if among is None else _only(among, width, q, half)
-            )
-            given = q[:, :, rows], k, lse[0][:, rows], mask, scaling
-            part = received_in_half(*given) if half else received(*given, softcap)
-            total = part if total is None else total + part
-        return total if total is not None else torch.zeros(heads, m, device=q.device)
+            mask = self._band_rows(some, past, m, q) if among is None else _only(among, m, q).float()
+            total += received(q[:, :, rows], k, lse[0][:, rows], mask, scaling, softcap)
+        return total
 
     def _band(self, n: int, n_keys: int, window: int, like: torch.Tensor, kv_heads: int) -> torch.Tensor:
         def make() -> torch.Tensor:
@@ -252,16 +252,33 @@ class MemoryAttention:
 
         return self._mask((n, n_keys, window), make, like, kv_heads)
 
-    def _band_rows(self, asked: range, past: int, width: int, like: torch.Tensor, half: bool) -> torch.Tensor:
-        """The band's mask for some rows, (len(asked), width)."""
-        name = ("rows", asked, past, width, like.device, half)
+    def _band_rows(self, asked: range, past: int, width: int, like: torch.Tensor) -> torch.Tensor:
+        """The band's mask for some rows, float32 (len(asked), width)."""
+        name = ("rows", asked, past, width, like.device)
         found = self._masks.get(name)
         if found is None:
             rows = torch.arange(asked.start, asked.stop, asked.step, device=like.device)
             distance = (past + rows)[:, None] - torch.arange(width, device=like.device)[None]
-            found = _hide((distance < 0) | (distance >= self.n_local), half)
+            hidden = (distance < 0) | (distance >= self.n_local)
+            found = torch.zeros(hidden.shape, device=like.device).masked_fill_(hidden, -torch.inf)
             self._keep(name, found)
         return found
+
+    def _band_spans(
+        self, asked: range, past: int, m: int, like: torch.Tensor
+    ) -> tuple[torch.Tensor, list[tuple[slice, slice]]]:
+        """The band's mask for some rows, and where stretches of them see something; see `received_in_bfloat16`."""
+        name = ("spans", asked, past, m, like.device)
+        mask = self._masks.get(name)
+        if mask is None:
+            mask = self._band_rows(asked, past, _wide(m), like).to(like.dtype)
+            self._keep(name, mask)
+        spans = []
+        for start in range(0, len(asked), SPAN):
+            some = asked[start : start + SPAN]
+            low, high = max(0, past + some[0] - self.n_local + 1), past + some[-1] + 1
+            spans.append((slice(start, start + len(some)), slice(low // WIDE * WIDE, _wide(high))))
+        return mask, spans
 
     def _stairs(
         self, n: int, n_open: int, width: int, first: int, like: torch.Tensor, kv_heads: int
@@ -298,14 +315,19 @@ class MemoryAttention:
         return self._rotations[device]
 
 
-def _only(among: torch.Tensor, width: int, like: torch.Tensor, half: bool) -> torch.Tensor:
-    """Mask that lets a range of the keys through, (1, width)."""
-    place = torch.arange(width, device=like.device)[None]
-    return _hide((place < among[0]) | (place >= among[1]), half)
+def _only(among: torch.Tensor, m: int, like: torch.Tensor) -> torch.Tensor:
+    """Mask that lets a range of the keys through, (1, m or more)."""
+    place = torch.arange(_wide(m) if like.dtype == torch.bfloat16 else m, device=like.device)[None]
+    hidden = (place < among[0]) | (place >= among[1])
+    return torch.zeros(hidden.shape, dtype=like.dtype, device=like.device).masked_fill_(hidden, -torch.inf)
 
 
-def _hide(hidden: torch.Tensor, half: bool) -> torch.Tensor:
-    """As `received_in_half`, or `received`, is told what is hidden."""
-    if half:
-        return hidden
-    return torch.zeros(hidden.shape, device=hidden.device).masked_fill_(hidden, -torch.inf)
+def _wide(n: int) -> int:
+    return -(-n // WIDE) * WIDE
+
+
+def _mean(query: torch.Tensor) -> torch.Tensor:
+    """Of (1, heads, n, size) over the n."""
+    if query.device.type != "cpu" and query.dtype == torch.bfloat16:  # a product: one pass, in full precision within
+        return query.new_ones(1, query.shape[2]) @ query / query.shape[2]
+    return query.mean(2, keepdim=True, dtype=torch.float32).to(query.dtype)

@@ -3,6 +3,8 @@
 Written for few queries and many keys; what is large are the scores, (heads, queries, keys).
 """
 
+from collections.abc import Iterable
+
 import torch
 
 WIDE = 8
@@ -30,26 +32,32 @@ def received(
     return scores.view(heads, n, -1).sub_(lse.float()[..., None]).add_(mask).exp_().sum(1)
 
 
-def received_in_half(
-    query: torch.Tensor, key: torch.Tensor, lse: torch.Tensor, hidden: torch.Tensor, scaling: float
-) -> torch.Tensor:
-    """The same in bfloat16 or float16, in as few passes over the scores as can be, each half as wide.
+def received_in_bfloat16(
+    query: torch.Tensor, key: torch.Tensor, lse: torch.Tensor, mask: torch.Tensor, scaling: float,
+    spans: Iterable[tuple[slice, slice]],
+) -> torch.Tensor:  # fmt: skip
+    """The same where all is in bfloat16, in as few passes over the scores as can be, each half as wide.
 
     The log-sum-exp is taken away within the product, by two further numbers of each head (it, and what rounding it left
-    over), so that scores are rounded where they are small.
+    over), so that scores are rounded where they are small. (Scores beyond all numbers of float16 would spoil the sum.)
 
-    hidden : bool (n or 1, m rounded up to a multiple of `WIDE`), which key a query does not see.
+    Parameters
+    ----------
+    mask : bfloat16 (n or 1, m rounded up to a multiple of `WIDE`).
+    spans : rows and columns of it, columns from and to a multiple of `WIDE`, outside of which nothing is seen; each row
+        in one of them.
     """
     heads, n, size = query.shape[1:]
-    m, dtype = key.shape[2], query.dtype
-    less = -lse.to(torch.float32)
-    high = less.to(dtype)
-    low = (less - high).to(dtype)
+    kv_heads, m = key.shape[1:3]
+    less = -lse.float()
+    high = less.to(query.dtype)
     ours = query.new_zeros(heads, n, size + WIDE)
-    ours[..., :size], ours[..., size], ours[..., size + 1] = query[0], high, low
-    theirs = key.new_zeros(key.shape[1], hidden.shape[-1], size + WIDE)
-    torch.mul(key[0], scaling, out=theirs[:, :m, :size])
-    theirs[..., size : size + 2] = 1
-    scores = ours.view(key.shape[1], -1, size + WIDE) @ theirs.mT
-    # Not by adding: what is hidden may be beyond all numbers of the type.
-    return scores.view(heads, n, -1).masked_fill_(hidden, -torch.inf).exp_().sum(1, dtype=torch.float32)[:, :m]
+    ours[..., :size], ours[..., size], ours[..., size + 1] = query[0] * scaling, high, less - high
+    theirs = key.new_empty(kv_heads, mask.shape[-1], size + WIDE)
+    theirs[:, :m, :size], theirs[..., size : size + 2], theirs[..., size + 2 :] = key[0], 1, 0
+    total = torch.zeros(heads, mask.shape[-1], device=query.device)
+    for rows, columns in spans:
+        some = ours[:, rows]
+        scores = (some.reshape(kv_heads, -1, size + WIDE) @ theirs[:, columns].mT).view(heads, some.shape[1], -1)
+        total[:, columns] += scores.add_(mask[rows, columns]).exp_().sum(1, dtype=torch.float32)
+    return total[:, :m]

@@ -118,7 +118,7 @@ class Stepper:
         reader = self.reader
         layout = self._prepare(token)
         if layout != self._laid_out:
-            self._laid_out, self._graphs = layout, {}
+            self._laid_out, self._graphs, self._pool = layout, {}, None
         asked = bool(self.sample) and reader.seen % self.sample == 0
         if not self._records or asked not in self._graphs or not self._all_here():
             self._graphs[asked] = None  # the first step warms up for the graph

@@ -7,6 +7,7 @@ import torch
 from emcog.memory import EpisodicLM, MemoryConfig
 from emcog.memory.stepping import Stepper
 
+pytestmark = pytest.mark.filterwarnings("error:.*cannot be recorded.*:UserWarning")
 SMALL = {"n_init": 4, "n_local": 64, "n_mem": 48, "chunk": 16, "min_event": 2, "max_event": 12, "window": 64}
 TIERS = [
     {"tier": "accelerator"}, {"tier": "host"}, {"tier": "file"}, {"tier": "host", "budget": {"accelerator": 60_000}},

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from emcog.memory.received import WIDE, received, received_in_half
+from emcog.memory.received import WIDE, received, received_in_bfloat16
 
 
 def make(n, m, dtype, heads=4, kv_heads=2, size=16):
@@ -25,25 +25,29 @@ def test_exactly(n, m):
     torch.testing.assert_close(received(query, key, lse, mask, 0.3, None).double(), wanted, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize(("dtype", "off"), [(torch.bfloat16, 0.02), (torch.float16, 0.003)])
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 9), (5, 16), (12, 70)])
-def test_in_half_precision(n, m, dtype, off):
-    query, key, lse, seen, wanted = make(n, m, dtype)
+@pytest.mark.parametrize("span", [1, 5, 100])
+def test_in_bfloat16(n, m, span):
+    query, key, lse, seen, wanted = make(n, m, torch.bfloat16)
     width = -(-m // WIDE) * WIDE
-    hidden = torch.ones(n, width, dtype=torch.bool)
-    hidden[:, :m] = ~seen
-    found = received_in_half(query, key, lse, hidden, 0.3)
+    mask = torch.full((n, width), -torch.inf, dtype=torch.bfloat16)
+    mask[:, :m] = mask[:, :m].masked_fill(seen, 0)
+    spans = []
+    for start in range(0, n, span):
+        columns = torch.nonzero(seen[start : start + span].any(0))[:, 0]
+        low, high = int(columns.min()) // WIDE * WIDE, (int(columns.max()) // WIDE + 1) * WIDE
+        spans.append((slice(start, start + span), slice(low, high)))
+    found = received_in_bfloat16(query, key, lse, mask, 0.3, spans)
     assert found.shape == wanted.shape and found.dtype == torch.float32
     # A probability is off by a rounding of its exponent, and so is their sum.
-    assert bool(((found - wanted).abs() <= off * (wanted + 0.05)).all())
+    assert bool(((found - wanted).abs() <= 0.02 * (wanted + 0.05)).all())
 
 
 def test_scores_may_be_far_larger_than_what_is_seen():
-    """A key that a query does not see may have a score beyond all numbers of the type."""
-    query, key, lse, _, _ = make(3, 5, torch.float16)
-    key[:, :, 4] = 30_000 * query[:, ::2, 0].sign()
-    assert bool((query @ key.mT.repeat_interleave(2, 1)).isinf().any())
+    query, key, lse, _, _ = make(3, 5, torch.bfloat16)
+    key[:, :, 4] = 1e30 * query[:, ::2, 0].sign()
     scores = 0.3 * query.double() @ key.double().repeat_interleave(2, 1).mT
     lse = scores[..., :4].logsumexp(-1)[0].float()
-    found = received_in_half(query, key, lse, torch.arange(WIDE)[None] >= 4, 0.3)
+    mask = torch.tensor([[0.0] * 4 + [-torch.inf] * 4], dtype=torch.bfloat16)
+    found = received_in_bfloat16(query, key, lse, mask, 0.3, [(slice(None), slice(None))])
     assert bool(found.isfinite().all()) and bool((found[:, 4] == 0).all())
