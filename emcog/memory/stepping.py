@@ -8,11 +8,12 @@ Where the log lies in host memory or in a file, its rows are brought over in bet
 recorded.
 """
 
+import contextlib
 import copy
 import warnings
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 ROOM = 64
 """Room for tokens that have left the window and are in no event is made in steps of so many."""
+
+
+WAITED = "called a synchronizing CUDA operation"
+"""What torch says where the host waits for a device."""
 
 
 class _Found(NamedTuple):
@@ -120,9 +125,11 @@ class Stepper:
         if layout != self._laid_out:
             self._laid_out, self._graphs, self._pool = layout, {}, None
         asked = bool(self.sample) and reader.seen % self.sample == 0
-        if not self._records or asked not in self._graphs or not self._all_here():
-            self._graphs[asked] = None  # the first step warms up for the graph
+        if not self._records or not self._all_here():
             found = self._compute()
+        elif asked not in self._graphs:
+            found = self._warm_up()
+            self._graphs[asked] = None
         else:
             found = self._replay(asked)
         self._queues_of = reader.step + 1
@@ -208,6 +215,21 @@ class Stepper:
         ).logits[0]
         return _Found(logits, dict(reader.cache.fresh), self._choices, self._received)
 
+    def _warm_up(self) -> _Found:
+        """The step once before it is recorded; a model in which the host waits for the device is not recorded at all,
+        since a recording that fails leaves the device's random numbers and memory in disorder."""
+        before = torch.cuda.get_sync_debug_mode()
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            torch.cuda.set_sync_debug_mode("warn")
+            try:
+                found = self._compute()
+            finally:
+                torch.cuda.set_sync_debug_mode(before)
+        if any(WAITED in str(warning.message) for warning in told):
+            self._give_up("the host waits for the device within the model")
+        return found
+
     def _replay(self, asked: bool) -> _Found:
         """The step as it was recorded, which is done now if it was not."""
         recorded = self._graphs[asked]
@@ -215,18 +237,25 @@ class Stepper:
             try:
                 recorded = self._graphs[asked] = self._record()
             except RuntimeError as error:
-                self._records = False
-                warnings.warn(
-                    f"{self.reader.lm.name}: this model's steps cannot be recorded, so generation waits for the "
-                    f"host ({str(error).splitlines()[0]})",
-                    stacklevel=2,
-                )
+                self._give_up(str(error).splitlines()[0])
+                with contextlib.suppress(RuntimeError):  # a recording that ends well puts random numbers in order
+                    self._recorded(lambda: torch.zeros(1, device=self.device))
                 return self._compute()
         graph, found = recorded
         graph.replay()
         return found
 
+    def _give_up(self, why: str) -> None:
+        self._records = False
+        warnings.warn(
+            f"{self.reader.lm.name}: steps of this model cannot be recorded ({why}), so its generation takes longer",
+            stacklevel=2,
+        )
+
     def _record(self) -> "tuple[torch.cuda.CUDAGraph, _Found]":
+        return self._recorded(self._compute)
+
+    def _recorded(self, work: Callable[[], Any]) -> "tuple[torch.cuda.CUDAGraph, Any]":
         graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(self.device)
         if self._pool is None:
             self._pool = torch.cuda.graph_pool_handle()
@@ -234,7 +263,7 @@ class Stepper:
         with torch.cuda.stream(stream):
             graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
             try:
-                found = self._compute()
+                found = work()
             finally:
                 graph.capture_end()
         torch.cuda.current_stream(self.device).wait_stream(stream)

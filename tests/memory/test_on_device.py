@@ -1,5 +1,7 @@
 """What an accelerator does by itself, on a CPU: the same choices, the same numbers, whenever the host looks at them."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from emcog.lm import load_lm
 from emcog.memory.choosing import best_events, choose, token_index
 from emcog.memory.choosing_on_device import DeviceEvents, Limits, choose_on_device, remembered_index
+from emcog.memory.stepping import Stepper
 
 
 @settings(max_examples=200, deadline=None)
@@ -145,6 +148,88 @@ def check_steps(lm, n, settings, make_memory, some_ids):
     np.testing.assert_array_equal(fixed[4], usual[4])
     for theirs, ours in zip(usual[3], fixed[3], strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+
+
+class Replayed:
+    """Stands in for a CUDA graph: what was recorded has its tensors filled anew."""
+
+    def __init__(self, work):
+        self.work, self.found = work, work()
+
+    def replay(self):
+        new = self.work()
+        for old, now in zip((self.found.logits, *parts_of(self.found)), (new.logits, *parts_of(new)), strict=True):
+            old.copy_(now)
+
+
+def parts_of(found):
+    for group in (found.fresh, found.choices, found.received):
+        for one in group.values():
+            yield from [one] if isinstance(one, torch.Tensor) else one
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Lets a CPU record steps; gives those that it recorded."""
+    graphs = []
+
+    def record(stepper):
+        queues = stepper._queues.clone()
+        graphs.append(Replayed(stepper._compute))
+        stepper._queues.copy_(queues)  # what is recorded is not done yet
+        return graphs[-1], graphs[-1].found
+
+    init = Stepper.__init__
+    monkeypatch.setattr(
+        Stepper, "__init__", lambda self, reader: (init(self, reader), setattr(self, "_records", True))[0]
+    )
+    monkeypatch.setattr(Stepper, "_record", record)
+    monkeypatch.setattr(torch.cuda, "get_sync_debug_mode", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", lambda mode: None)
+    return graphs
+
+
+@pytest.mark.parametrize("settings", [{}, {"segmentation": "SM", "n_local": 96}, {"policy": ["none", "similarity"]}])
+def test_what_is_recorded_is_taken_from_where_it_lies(settings, llama, make_memory, some_ids, recorded):
+    check_steps(llama, 300, settings, make_memory, some_ids)
+    assert len(recorded) > 4  # windows move, indices and logs grow
+
+
+@pytest.mark.filterwarnings("ignore:called a synchronizing")
+def test_a_model_in_which_the_host_waits_is_not_recorded(make_memory, some_ids, recorded):
+    memory, ids = make_memory(), some_ids(130)
+    memory.read(ids[:100])
+    usual = memory.fork()
+    memory.reader.replays = True
+    layer = memory.lm.model.model.layers[1]
+    hook = layer.register_forward_pre_hook(
+        lambda *_: warnings.warn("called a synchronizing CUDA operation", stacklevel=1)
+    )
+    try:
+        with pytest.warns(UserWarning, match="cannot be recorded"):
+            ours = [memory.reader.read_chunk(ids[k : k + 1]) for k in range(100, 130)]
+    finally:
+        hook.remove()
+    theirs = [usual.reader.read_chunk(ids[k : k + 1]) for k in range(100, 130)]
+    torch.testing.assert_close(torch.cat(ours), torch.cat(theirs), atol=1e-4, rtol=0)
+    assert not recorded
+
+
+def test_generation_takes_the_step(make_memory, some_ids, recorded):
+    found = []
+    for replays in (False, True):
+        memory = make_memory()
+        memory.read(some_ids(200))
+        memory.reader.replays = replays
+        before = vars(memory.lm.model).get("forward")
+        options = {"max_new_tokens": 30, "do_sample": False, "eos_token_id": None, "return_dict_in_generate": True}
+        output = memory.generate(some_ids(20), output_logits=True, **options)
+        more = memory.generate(None, output_hidden_states=True, **options)
+        found.append((output.sequences, torch.cat(output.logits), more.sequences, len(more.hidden_states)))
+        assert vars(memory.lm.model).get("forward") is before
+    assert recorded
+    torch.testing.assert_close(found[1][1], found[0][1], atol=1e-4, rtol=0)
+    assert found[0][0].equal(found[1][0]) and found[0][2].equal(found[1][2]) and found[0][3] == found[1][3] == 30
 
 
 def test_the_host_looks_a_chunk_later_where_the_window_allows(make_memory, some_ids):
