@@ -59,7 +59,9 @@ def raw_rotary(decoder: nn.Module) -> Iterator[None]:
         decoder.rotary_emb = original
 
 
-_spared: Counter[ModuleType] = Counter()
+_spared: dict[ModuleType, tuple[Callable[..., Any], Callable[..., Any]]] = {}
+"""A model's formula and what stands in for it, by its module."""
+_contexts: Counter[ModuleType] = Counter()
 _lock = threading.Lock()
 
 
@@ -70,16 +72,20 @@ def _formula_spared(module: ModuleType) -> Iterator[None]:
     Without it the numbers are the same too, at the cost of ten operations a layer.
     """
     with _lock:
-        if not _spared[module]:
-            module.apply_rotary_pos_emb = _spare(module.apply_rotary_pos_emb)  # type: ignore[attr-defined]
-        _spared[module] += 1
+        if not _contexts[module]:
+            formula = module.apply_rotary_pos_emb
+            _spared[module] = formula, _spare(formula)
+            module.apply_rotary_pos_emb = _spared[module][1]  # type: ignore[attr-defined]
+        _contexts[module] += 1
     try:
         yield
     finally:
         with _lock:
-            _spared[module] -= 1
-            if not _spared[module]:
-                module.apply_rotary_pos_emb = module.apply_rotary_pos_emb.__wrapped__  # type: ignore[attr-defined]
+            _contexts[module] -= 1
+            if not _contexts[module]:
+                formula, ours = _spared.pop(module)
+                if module.apply_rotary_pos_emb is ours:  # what somebody else has put there meanwhile stays
+                    module.apply_rotary_pos_emb = formula  # type: ignore[attr-defined]
 
 
 def _spare(formula: Callable[..., Any]) -> Callable[..., Any]:

@@ -35,16 +35,17 @@ def attached(owner: Owner) -> Iterator[None]:
     before = model.register_forward_pre_hook(hooks.before, with_kwargs=True)
     after = model.register_forward_hook(hooks.after, with_kwargs=True)
     own, forward = vars(model).get("forward"), model.forward
-    model.forward = functools.wraps(forward)(functools.partial(hooks.forward, forward))
+    ours = model.forward = functools.wraps(forward)(functools.partial(hooks.forward, forward))
     try:
         with reader.attention(), torch.no_grad():
             yield
     finally:
         before.remove()
         after.remove()
-        del model.forward
-        if own is not None:
-            model.forward = own
+        if vars(model).get("forward") is ours:  # what somebody else has put there meanwhile stays
+            del model.forward
+            if own is not None:
+                model.forward = own
 
 
 class _Hooks:

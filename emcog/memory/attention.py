@@ -10,13 +10,10 @@ from torch import nn
 from emcog.lm.attention import attend, attend_part, merge_far, merge_parts
 from emcog.lm.rotary import Rotation
 from emcog.memory.local import Near
-from emcog.memory.received import WIDE, received, received_in_bfloat16
+from emcog.memory.received import Received
 
 BLOCK = 128
 """Queries attended at once: blocks narrower than the window keep the masked-out part of the products small."""
-SPAN = 64
-"""Rows of a window's band that are looked at together where hidden scores cost more than launches."""
-WHOLE = [(slice(None), slice(None))]
 OPEN = 16
 """Keys that all queries see which go along with those that only some see."""
 SAMPLE = 16
@@ -89,6 +86,7 @@ class MemoryAttention:
         self.host, self.n_local = host, n_local
         self._rotations = {rotation.cos.device: rotation}
         self._masks: dict[tuple, torch.Tensor] = {}
+        self._received = Received(n_local)
 
     def __call__(
         self, module: nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
@@ -100,7 +98,7 @@ class MemoryAttention:
         scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
         turn = self.rotation(query.device) if getattr(module, "use_rope", True) else None
         near = self.host.window(layer).push(query, key, value, turn)
-        q, k, raw, value, among = near
+        _, k, raw, value, among = near
         past, at_once = k.shape[2] - n, query.device.type != "cpu" or among is not None
         if not self.host.holds(layer):
             part = self._attend_window(near, sliding_window or self.n_local, scaling, softcap)
@@ -126,7 +124,7 @@ class MemoryAttention:
                 part = self._far(part, query, alone, remembered, leave, past - self.n_local, turn, scaling, softcap)
         step = self.host.sample
         if step and (asked := range(-self.host.seen % step, n, step)):
-            self.host.note(layer, self._received(asked, q, k, part.lse, scaling, softcap, among))
+            self.host.note(layer, self._received(asked, near, part.lse, scaling, softcap))
         return part.out.transpose(1, 2), None
 
     def _attend_window(self, near: Near, window: int, scaling: float, softcap: float | None) -> _Part:
@@ -227,58 +225,12 @@ class MemoryAttention:
         other = attend_part(query, key, value, scaling, softcap, causal=leaving, among=among)
         return _Part(*merge_parts(*part, *other))
 
-    def _received(
-        self, asked: range, q: torch.Tensor, k: torch.Tensor, lse: torch.Tensor, scaling: float, softcap: float | None,
-        among: torch.Tensor | None,
-    ) -> torch.Tensor:  # fmt: skip
-        """Sum over some of the chunk's queries of the probability that each local key got, (heads, past + n)."""
-        heads, m, past = q.shape[1], k.shape[2], k.shape[2] - q.shape[2]
-        rows = slice(asked.start, asked.stop, asked.step)
-        if softcap is None and q.dtype == torch.bfloat16 and q.device.type != "cpu":
-            mask, spans = self._band_spans(asked, past, m, q) if among is None else (_only(among, m, q), WHOLE)
-            return received_in_bfloat16(q[:, :, rows], k, lse[0][:, rows], mask, scaling, spans)
-        total = torch.zeros(heads, m, device=q.device)
-        for start in range(0, len(asked), BLOCK):
-            some = asked[start : start + BLOCK]
-            rows = slice(some.start, some.stop, some.step)
-            mask = self._band_rows(some, past, m, q) if among is None else _only(among, m, q).float()
-            total += received(q[:, :, rows], k, lse[0][:, rows], mask, scaling, softcap)
-        return total
-
     def _band(self, n: int, n_keys: int, window: int, like: torch.Tensor, kv_heads: int) -> torch.Tensor:
         def make() -> torch.Tensor:
             distance = torch.arange(n_keys - n, n_keys)[:, None] - torch.arange(n_keys)[None]
             return (distance >= 0) & (distance < window)
 
         return self._mask((n, n_keys, window), make, like, kv_heads)
-
-    def _band_rows(self, asked: range, past: int, width: int, like: torch.Tensor) -> torch.Tensor:
-        """The band's mask for some rows, float32 (len(asked), width)."""
-        name = ("rows", asked, past, width, like.device)
-        found = self._masks.get(name)
-        if found is None:
-            rows = torch.arange(asked.start, asked.stop, asked.step, device=like.device)
-            distance = (past + rows)[:, None] - torch.arange(width, device=like.device)[None]
-            hidden = (distance < 0) | (distance >= self.n_local)
-            found = torch.zeros(hidden.shape, device=like.device).masked_fill_(hidden, -torch.inf)
-            self._keep(name, found)
-        return found
-
-    def _band_spans(
-        self, asked: range, past: int, m: int, like: torch.Tensor
-    ) -> tuple[torch.Tensor, list[tuple[slice, slice]]]:
-        """The band's mask for some rows, and where stretches of them see something; see `received_in_bfloat16`."""
-        name = ("spans", asked, past, m, like.device)
-        mask = self._masks.get(name)
-        if mask is None:
-            mask = self._band_rows(asked, past, _wide(m), like).to(like.dtype)
-            self._keep(name, mask)
-        spans = []
-        for start in range(0, len(asked), SPAN):
-            some = asked[start : start + SPAN]
-            low, high = max(0, past + some[0] - self.n_local + 1), past + some[-1] + 1
-            spans.append((slice(start, start + len(some)), slice(low // WIDE * WIDE, _wide(high))))
-        return mask, spans
 
     def _stairs(
         self, n: int, n_open: int, width: int, first: int, like: torch.Tensor, kv_heads: int
@@ -300,30 +252,16 @@ class MemoryAttention:
             seen = make().to(like.device)
             found = torch.zeros(seen.shape, dtype=like.dtype, device=like.device).masked_fill_(~seen, -torch.inf)
             found = found.repeat(like.shape[1] // kv_heads, 1)
-            self._keep(name, found)
+            if len(self._masks) >= 32:
+                self._masks.clear()
+            self._masks[name] = found
         return found
-
-    def _keep(self, name: tuple, mask: torch.Tensor) -> None:
-        if len(self._masks) >= 32:
-            self._masks.clear()
-        self._masks[name] = mask
 
     def rotation(self, device: torch.device) -> Rotation:
         """The rotation with its tables on a device."""
         if device not in self._rotations:
             self._rotations[device] = next(iter(self._rotations.values())).to(device)
         return self._rotations[device]
-
-
-def _only(among: torch.Tensor, m: int, like: torch.Tensor) -> torch.Tensor:
-    """Mask that lets a range of the keys through, (1, m or more)."""
-    place = torch.arange(_wide(m) if like.dtype == torch.bfloat16 else m, device=like.device)[None]
-    hidden = (place < among[0]) | (place >= among[1])
-    return torch.zeros(hidden.shape, dtype=like.dtype, device=like.device).masked_fill_(hidden, -torch.inf)
-
-
-def _wide(n: int) -> int:
-    return -(-n // WIDE) * WIDE
 
 
 def _mean(query: torch.Tensor) -> torch.Tensor:

@@ -33,14 +33,14 @@ class Index:
     def add(self, vectors: torch.Tensor) -> None:
         """Add vectors (n, width)."""
         while len(vectors):
-            place = self.count % BLOCK
-            if place == 0 and len(self._blocks) == self.count // BLOCK:
+            number, place = divmod(self.count, BLOCK)
+            if number == len(self._blocks):
                 self._blocks.append(torch.empty(BLOCK, self.width, device=vectors.device))
-            elif len(self._blocks) <= self._shared:
-                self._blocks[-1] = self._blocks[-1].clone()
-            self._shared = min(self._shared, len(self._blocks) - 1)
+            elif number < self._shared:
+                self._blocks[number] = self._blocks[number].clone()
+            self._shared = min(self._shared, number)
             fits = vectors[: BLOCK - place]
-            self._blocks[-1][place : place + len(fits)] = fits
+            self._blocks[number][place : place + len(fits)] = fits
             self.count += len(fits)
             vectors = vectors[len(fits) :]
 
@@ -66,7 +66,7 @@ class Index:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def places(self) -> list[torch.Tensor]:
-        """The tensors that hold the vectors, at least one, with room for more."""
+        """The tensors that hold the vectors, at least one, whose last rows may be free yet."""
         if not self._blocks:
             self._blocks.append(torch.empty(BLOCK, self.width, device=self.shape.device))
         return self._blocks

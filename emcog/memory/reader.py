@@ -130,12 +130,14 @@ class Reader:
         """Within this context the model attends through this memory; afterwards it is as it was before."""
         model, decoder = self.lm.model, self.lm.model.get_decoder()
         before = decoder.config._attn_implementation
+        self._stepper = None
         try:
             ALL_ATTENTION_FUNCTIONS[NAME] = self._attention
             model.set_attn_implementation(NAME)
             with raw_rotary(decoder):
                 yield
         finally:
+            self._stepper = None
             model.set_attn_implementation(before)
             del ALL_ATTENTION_FUNCTIONS[NAME]
 
@@ -215,6 +217,7 @@ class Reader:
             go_back()
         self.cache.rollback()
         self._scene, self._go_back, self._records, self._choices, self._received = None, [], {}, {}, {}
+        self._stepper = None  # its device may be a step ahead
 
     def finish(self, ids: np.ndarray, logits: torch.Tensor, label: int | None) -> None:
         """Take in what the forward pass gave: surprise, and the events that follow from it."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -76,6 +76,16 @@ class Scene:
         return places.setdefault(device, DeviceEvents(device)).grow_to(self.starts, self.ends)
 
 
+class Coming(NamedTuple):
+    """Events that were handed in: where they begin and end, the first token that is in none then, and the number of the
+    first of them."""
+
+    starts: np.ndarray
+    ends: np.ndarray
+    formed: int
+    number: int
+
+
 class LayerMemory:
     """What one layer remembers by: the index of its events, the attention that open tokens received, its neighbours.
 
@@ -87,7 +97,7 @@ class LayerMemory:
     def __init__(self, number: int, layer: Layer, log: LayerLog, config: MemoryConfig):
         self.number, self.layer, self.log, self.config = number, layer, log, config
         self._index = Index(layer.shape, layer.heads, config.representative, config.n_representative)
-        self.coming: list[tuple[np.ndarray, np.ndarray, int]] = []  # events that are not in the index yet
+        self.coming: list[Coming] = []  # events that are not in the index yet
         # Of the tokens from `first` on.
         self.received = torch.zeros(layer.heads, 0, device=layer.shape.device)
         self.first = 0
@@ -130,7 +140,6 @@ class LayerMemory:
 
     def recall_on_device(self, scene: Scene, query: Query) -> tuple[Sight, DeviceChoice]:
         """What `recall` gives and `bring` brings, without the host's knowing what it is."""
-        self.take_in()
         budget, device = int(self.config.n_mem or 0), self.layer.shape.device
         limits = Limits(budget, self.share, scene.smallest, min(budget, scene.total))
         queue = upload(self.queue, device) if self._queue is None else self._queue
@@ -152,7 +161,6 @@ class LayerMemory:
 
         query : gives the chunk's mean query (heads, size), at the far distance.
         """
-        self.take_in()
         self._queue = None
         if self.config.compat == "reference":
             events, record = self._choose_as_reference(scene, query)
@@ -237,7 +245,8 @@ class LayerMemory:
 
     def add(self, starts: np.ndarray, ends: np.ndarray, formed: int) -> None:
         """Hand in events that follow one another without gaps; tokens before `formed` are in events now."""
-        self.coming.append((starts, ends, formed))
+        number = self._index.count + sum(len(coming.starts) for coming in self.coming)
+        self.coming.append(Coming(starts, ends, formed, number))
         if self.log.eight is not None:  # keys that still wait to be rounded are looked at as they are now
             self.take_in()
 
@@ -252,15 +261,15 @@ class LayerMemory:
         rows = parts[0] if len(parts) == 1 else torch.cat(parts)
         return rows.view(len(rows), self.layer.shape.kv_heads, -1).transpose(0, 1)[None]
 
-    def put(self, vectors: torch.Tensor) -> None:
-        """Put the representatives of new events into the index."""
-        self._index.add(vectors)
-
-    def let_go(self, formed: int) -> None:
-        """Attention that tokens before `formed` received is not asked for again."""
-        if formed > self.first:
-            self.received = self.received[:, formed - self.first :].clone()
-            self.first = formed
+    def took_in(self, vectors: torch.Tensor | None) -> None:
+        """The events that were handed in first are known now, by these representatives."""
+        coming = self.coming[0]
+        if vectors is not None:
+            self._index.count = coming.number  # an interrupted attempt may have added some
+            self._index.add(vectors)
+        if coming.formed > self.first:  # attention that these tokens received is not asked for again
+            self.received, self.first = self.received[:, coming.formed - self.first :].clone(), coming.formed
+        del self.coming[0]
 
     def fork(self, log: LayerLog) -> "LayerMemory":
         """An independent memory with the same content."""
@@ -295,8 +304,8 @@ def take_in(memories: Iterable[LayerMemory]) -> None:
 
 def _take_in(group: list[LayerMemory]) -> None:
     """Of layers that were handed in the same events: their heads side by side, as if they were one layer's."""
-    config, coming = group[0].config, group[0].coming
-    for starts, ends, formed in coming:
+    config = group[0].config
+    for starts, ends, _, _ in list(group[0].coming):
         if config.representative != "all" and len(starts):
             low, high = int(starts[0]), int(ends[-1])
             key = _side_by_side([memory.keys(low, high) for memory in group], 1)
@@ -309,12 +318,11 @@ def _take_in(group: list[LayerMemory]) -> None:
                 # Where the window is narrower than the steps at which tokens are asked, the last were not seen by any.
                 received = torch.nn.functional.pad(received, (0, key.shape[2] - received.shape[1]))
                 vectors = top_vectors(key, received, *places, config.n_representative)
-            for memory, some in zip(group, vectors.chunk(len(group), dim=1), strict=True):
-                memory.put(some)
-        for memory in group:
-            memory.let_go(formed)
-    for memory in group:
-        memory.coming = []
+            parts = vectors.chunk(len(group), dim=1)
+        else:
+            parts = (None,) * len(group)
+        for memory, some in zip(group, parts, strict=True):
+            memory.took_in(some)
 
 
 def _side_by_side(parts: list[torch.Tensor], dim: int) -> torch.Tensor:

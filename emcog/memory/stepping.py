@@ -1,27 +1,26 @@
 """One token at a time, as generation reads, in a step whose shapes and places never change.
 
 A large model answers a single token in a few milliseconds, while its hundreds of small operations a layer take the host
-many times as long to launch. A CUDA device records such a step once and replays it as one graph. For that, nothing in
-the step may depend on numbers that the host knows: what they are goes over to the device before each step, tables have
-room for more than is in them, and windows are looked at where they lie. The numbers are those of `Reader`'s own way.
-Where the log lies in host memory or in a file, its rows are brought over in between: the step is the same, but is not
-recorded.
+many times as long to launch. A CUDA device replays such a step (`recording`). For that, nothing in it may depend on
+numbers that the host knows: what they are goes over to the device before each step, tables have room for more than is
+in them, and windows are looked at where they lie. The numbers are those of `Reader`'s own way. Where the log lies in
+host memory or in a file, its rows are brought over in between: the step is the same, but is not recorded.
 """
 
-import contextlib
 import copy
-import warnings
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 
 from emcog.lm.transfer import upload
 from emcog.memory.choosing_on_device import DeviceChoice, DeviceEvents, Limits, choose_on_device
 from emcog.memory.local import Near, Window
 from emcog.memory.log import Sight
+from emcog.memory.recording import Recorder
 
 if TYPE_CHECKING:
     from emcog.lm.rotary import Rotation
@@ -29,10 +28,6 @@ if TYPE_CHECKING:
 
 ROOM = 64
 """Room for tokens that have left the window and are in no event is made in steps of so many."""
-
-
-WAITED = "called a synchronizing CUDA operation"
-"""What torch says where the host waits for a device."""
 
 
 class _Found(NamedTuple):
@@ -62,6 +57,8 @@ class _Spot:
 class Stepper:
     """Reads single tokens for a reader, and is its attention's host meanwhile (`attention.Host`).
 
+    Good for as long as the reader's `attention()` holds: what is recorded knows nothing of a model that is changed.
+
     Attributes
     ----------
     attention : the attention function that looks at this host.
@@ -88,22 +85,22 @@ class Stepper:
         self._tail = torch.empty(0)
         self._room = ROOM  # for tokens of no event
         self._limits = Limits(0, 0, 1, 0)
-        self._laid_out: object = None
-        self._graphs: dict[bool, tuple[torch.cuda.CUDAGraph, _Found] | None] = {}
-        self._records = self.device.type == "cuda"
-        self._pool: tuple[int, int] | None = None
+        self._recorder = Recorder(self.device, reader.lm.name)
+        if _looked_into(reader.lm.model) or len({weight.device for weight in reader.lm.model.parameters()}) > 1:
+            self._recorder.on = False
         self._choices: dict[int, DeviceChoice] = {}
         self._received: dict[int, torch.Tensor] = {}
 
     @staticmethod
     def suits(reader: "Reader") -> bool:
         """Whether all layers lie on one device, and what they do is the same in every step."""
+        device = reader.lm.device
         config = reader.config
         return (
             not reader.reference
             and config.representative != "all"
             and reader.seen > 0
-            and all(memory.layer.shape.device == reader.lm.device for memory in reader.layers.values())
+            and all(layer.shape.device == device for layer in reader.layout.values())
             and all(config.policy_of(layer) in ("similarity", "none") for layer in reader.layers)
         )
 
@@ -122,16 +119,9 @@ class Stepper:
         """
         reader = self.reader
         layout = self._prepare(token)
-        if layout != self._laid_out:
-            self._laid_out, self._graphs, self._pool = layout, {}, None
         asked = bool(self.sample) and reader.seen % self.sample == 0
-        if not self._records or not self._all_here() or self._queues_of < 0:  # the first step tries out kernels
-            found = self._compute()
-        elif asked not in self._graphs:
-            found = self._warm_up()
-            self._graphs[asked] = None
-        else:
-            found = self._replay(asked)
+        here = all(memory.log.on_device for memory in reader.layers.values())  # the host need not bring anything
+        found: _Found = self._recorder.run(self._compute, layout, asked) if here else self._compute()
         self._queues_of = reader.step + 1
         kept = {layer: (key.clone(), value) for layer, (key, value) in found.fresh.items() if layer in self._refine}
         reader.cache.fresh = found.fresh | kept
@@ -140,10 +130,6 @@ class Stepper:
             window = reader.cache.windows[layer]
             received[layer] = some[:, window.start : window.stop + 1]
         return found.logits.clone(), found.choices, received
-
-    def _all_here(self) -> bool:
-        """Whether the host need not bring anything meanwhile."""
-        return all(memory.log.on_device for memory in self.reader.layers.values())
 
     @property
     def _refine(self) -> list[int]:
@@ -215,60 +201,6 @@ class Stepper:
         ).logits[0]
         return _Found(logits, dict(reader.cache.fresh), self._choices, self._received)
 
-    def _warm_up(self) -> _Found:
-        """The step once before it is recorded; a model in which the host waits for the device is not recorded at all,
-        since a recording that fails leaves the device's random numbers and memory in disorder."""
-        before = torch.cuda.get_sync_debug_mode()
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
-            torch.cuda.set_sync_debug_mode("warn")
-            try:
-                found = self._compute()
-            finally:
-                torch.cuda.set_sync_debug_mode(before)
-        if any(WAITED in str(warning.message) for warning in told):
-            self._give_up("the host waits for the device within the model")
-        return found
-
-    def _replay(self, asked: bool) -> _Found:
-        """The step as it was recorded, which is done now if it was not."""
-        recorded = self._graphs[asked]
-        if recorded is None:
-            try:
-                recorded = self._graphs[asked] = self._record()
-            except RuntimeError as error:
-                self._give_up(str(error).splitlines()[0])
-                with contextlib.suppress(RuntimeError):  # a recording that ends well puts random numbers in order
-                    self._recorded(lambda: torch.zeros(1, device=self.device))
-                return self._compute()
-        graph, found = recorded
-        graph.replay()
-        return found
-
-    def _give_up(self, why: str) -> None:
-        self._records = False
-        warnings.warn(
-            f"{self.reader.lm.name}: steps of this model cannot be recorded ({why}), so its generation takes longer",
-            stacklevel=2,
-        )
-
-    def _record(self) -> "tuple[torch.cuda.CUDAGraph, _Found]":
-        return self._recorded(self._compute)
-
-    def _recorded(self, work: Callable[[], Any]) -> "tuple[torch.cuda.CUDAGraph, Any]":
-        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(self.device)
-        if self._pool is None:
-            self._pool = torch.cuda.graph_pool_handle()
-        stream.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(stream):
-            graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
-            try:
-                found = work()
-            finally:
-                graph.capture_end()
-        torch.cuda.current_stream(self.device).wait_stream(stream)
-        return graph, found
-
     def window(self, layer: int) -> _Spot:
         """See `attention.Host`."""
         return _Spot(self.reader.cache.windows[layer], self._spots[self._row[layer]])
@@ -296,3 +228,15 @@ class Stepper:
     def note(self, layer: int, received: torch.Tensor) -> None:
         """See `attention.Host`."""
         self._received[layer] = received
+
+
+def _looked_into(model: nn.Module) -> bool:
+    """Whether somebody waits for the model's parts to be called, which a recorded step does not. (transformers itself
+    does for good once hidden states were asked for, and then does nothing where they are not.)"""
+    hooks = (
+        hook
+        for module in model.modules()
+        if module is not model
+        for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
+    )
+    return any(not str(getattr(hook, "__module__", "")).startswith("transformers.") for hook in hooks)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from emcog.memory import EpisodicLM, MemoryConfig
-from emcog.memory.stepping import Stepper
+from emcog.memory.recording import Recorder
 
 pytestmark = pytest.mark.filterwarnings("error:.*cannot be recorded.*:UserWarning")
 SMALL = {"n_init": 4, "n_local": 64, "n_mem": 48, "chunk": 16, "min_event": 2, "max_event": 12, "window": 64}
@@ -99,8 +99,8 @@ def test_all_tiers_give_the_same_bits(storage, dtype, tiny, some_ids):
     for tier in TIERS:
         memory, bits = read(lm, some_ids(700), storage=storage, **tier)
         new = memory.fork().generate(max_new_tokens=6, do_sample=False, eos_token_id=None)
-        alone = [memory.reader.read_chunk(some_ids(k + 1)[k:]).float().cpu() for k in range(40)]
-        found.append((np.append(bits, torch.cat(alone)), memory.recalls, new))
+        alone = torch.cat(one_by_one(memory.reader, some_ids(40))).float().cpu()
+        found.append((np.append(bits, alone), memory.recalls, new))
     for bits, recalls, new in found[1:]:
         assert (bits == found[0][0]).all() and recalls.equals(found[0][1]) and (new == found[0][2]).all()
 
@@ -118,10 +118,16 @@ def test_choosing_on_the_device_and_on_the_host_give_the_same_bits(tiny, some_id
 
 @pytest.fixture
 def recorded(monkeypatch):
-    """The steps that were recorded meanwhile."""
-    found, record = [], Stepper._record
-    monkeypatch.setattr(Stepper, "_record", lambda self: found.append(record(self)) or found[-1])
-    return found
+    """How often a step was recorded meanwhile."""
+    count, record = [], Recorder._record
+    monkeypatch.setattr(Recorder, "_record", lambda self, work: count.append(1) or record(self, work))
+    return count
+
+
+@torch.no_grad()
+def one_by_one(reader, ids):
+    with reader.attention():
+        return [reader.forward(ids[k : k + 1]) for k in range(len(ids))]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -129,18 +135,32 @@ def recorded(monkeypatch):
     {"segmentation": "S"}, {"segmentation": "SM", "n_local": 96}, {"contiguity": 0}, {"representative": "mean"},
     {"policy": ["none", "similarity"]}, {"n_mem": 0},
 ])  # fmt: skip
-def test_a_recorded_step_gives_the_same(dtype, settings, tiny, some_ids, recorded):
-    lm, ids, found = tiny("cuda", dtype), some_ids(900), []
+def test_a_recorded_step_gives_the_same(dtype, settings, tiny, recorded):
+    check_steps(tiny("cuda", dtype), dtype, settings, recorded)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("kind", "config"), [
+    ("smollm3", {"num_hidden_layers": 4, "no_rope_layers": [1, 0, 1, 0]}),
+    ("gemma2", {"num_hidden_layers": 4, "head_dim": 16, "sliding_window": 16, "attn_logit_softcapping": 5.0}),
+])  # fmt: skip
+def test_a_recorded_step_gives_the_same_in_other_models(dtype, kind, config, tiny, recorded):
+    check_steps(tiny("cuda", dtype, kind=kind, **config), dtype, {}, recorded)
+
+
+def check_steps(lm, dtype, settings, recorded):
+    # Nothing comes back, so that no scores are equal.
+    ids, found = np.random.default_rng(9).integers(3, 101, 900), []
     for replays in (False, True):
-        memory = EpisodicLM(lm, MemoryConfig(**SMALL | {"n_mem": 48, "n_local": 64} | settings))
-        reader, logits = memory.reader, []
+        memory = EpisodicLM(lm, MemoryConfig(**SMALL | settings))
+        reader = memory.reader
         reader.replays = replays
         memory.read(ids[:500])
-        logits += [reader.read_chunk(ids[k : k + 1]) for k in range(500, 640)]
+        logits = one_by_one(reader, ids[500:640])
         reader.read_chunk(ids[640:656])
         fork = memory.fork()
-        for k in range(656, 720):
-            logits += [reader.read_chunk(ids[k : k + 1]), fork.reader.read_chunk(ids[k + 9 : k + 10])]
+        for one in (reader, fork.reader, reader):
+            logits += one_by_one(one, ids[656:720])
         reader.settle()
         found.append((torch.cat(logits).float(), memory.recalls, fork.recalls, reader.starts.rows))
         assert len(recorded) >= 6 if replays else not recorded
@@ -148,10 +168,10 @@ def test_a_recorded_step_gives_the_same(dtype, settings, tiny, some_ids, recorde
     share = min(same_share(found[0][k], found[1][k]) if len(found[0][k]) else 1.0 for k in (1, 2))
     print(f"{dtype} {settings}: largest difference {float(gap.max()):.1e}, mean {float(gap.mean()):.1e}, {share:.4f}")
     if dtype == torch.float32:
-        assert share > 0.998 and gap.max() < (1e-3 if share == 1 else 0.1) and gap.mean() < 1e-4
+        assert share == 1 and gap.max() < 1e-3
         np.testing.assert_array_equal(found[0][3], found[1][3])
     else:
-        assert share > 0.9 and gap.mean() < 0.05
+        assert share > 0.9 and gap.mean() < 0.1 * found[0][0].std()
 
 
 def test_generation_replays_its_steps(tiny, some_ids, recorded):
@@ -165,19 +185,26 @@ def test_generation_replays_its_steps(tiny, some_ids, recorded):
     assert found[0] == found[1] and recorded
 
 
-def test_a_model_whose_steps_cannot_be_recorded_goes_on(tiny, some_ids):
+@pytest.mark.parametrize("watched", [True, False])
+def test_a_model_whose_steps_cannot_be_recorded_goes_on(watched, tiny, some_ids, monkeypatch):
     lm, ids = tiny("cuda"), some_ids(430)
     memory = EpisodicLM(lm, MemoryConfig(**SMALL))
     memory.read(ids[:400])
     usual = memory.fork()
     usual.reader.replays = False
-    hook = lm.model.model.layers[1].register_forward_pre_hook(lambda module, given: given[0].sum().item() and None)
+    if not watched:  # the recording itself fails then
+        monkeypatch.setattr(Recorder, "_watch", lambda self, work: work())
+    layer = lm.model.model.layers[1]
+    own = layer.forward
+    monkeypatch.setattr(layer, "forward", lambda x, *a, **k: x.sum().item() * 0 + own(x, *a, **k))
     with pytest.warns(UserWarning, match="cannot be recorded"):
-        ours = torch.cat([memory.reader.read_chunk(ids[k : k + 1]) for k in range(400, 430)])
-    hook.remove()
+        ours = torch.cat(one_by_one(memory.reader, ids[400:430]))
+    monkeypatch.undo()
     assert torch.randn(3, device="cuda").isfinite().all()  # random numbers go on
-    theirs = torch.cat([usual.reader.read_chunk(ids[k : k + 1]) for k in range(400, 430)])
-    torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=0)
+    torch.testing.assert_close(ours, torch.cat(one_by_one(usual.reader, ids[400:430])), atol=1e-3, rtol=0)
+    other = EpisodicLM(lm, MemoryConfig(**SMALL))  # and so do other recordings
+    other.read(ids[:400])
+    assert len(other.generate(max_new_tokens=30, do_sample=True, eos_token_id=None)) == 30
 
 
 def test_a_saved_memory_goes_on(tiny, some_ids, tmp_path):

@@ -63,7 +63,7 @@ def test_a_place_that_the_device_alone_knows(turn, heads):
 
 def test_the_formula_is_left_out_for_raw_states_only(model):
     module = sys.modules[type(model.get_decoder().layers[0].self_attn).__module__]
-    formula, ids = module.apply_rotary_pos_emb, torch.arange(2, 12)[None]
+    formula, ids, calls = module.apply_rotary_pos_emb, torch.arange(2, 12)[None], []
     wanted = model(ids).logits
     other = type(model)(model.config).eval()
     other.load_state_dict(model.state_dict())
@@ -87,3 +87,12 @@ def test_the_formula_is_left_out_for_raw_states_only(model):
     assert torch.equal(raw[0], raw[1]) and torch.equal(raw[0], mine)
     assert not torch.allclose(mine, wanted, atol=1e-3)
     assert module.apply_rotary_pos_emb is formula and torch.equal(model(ids).logits, wanted)
+    module.apply_rotary_pos_emb = lambda *given: calls.append(1) or formula(*given)
+    try:
+        with raw_rotary(model.get_decoder()):
+            model(ids)
+            assert not calls
+            theirs = module.apply_rotary_pos_emb = formula  # somebody else's, put there meanwhile
+        assert module.apply_rotary_pos_emb is theirs
+    finally:
+        module.apply_rotary_pos_emb = formula

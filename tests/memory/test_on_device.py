@@ -1,18 +1,14 @@
 """What an accelerator does by itself, on a CPU: the same choices, the same numbers, whenever the host looks at them."""
 
-import warnings
-
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emcog.lm import load_lm
 from emcog.memory.choosing import best_events, choose, token_index
 from emcog.memory.choosing_on_device import DeviceEvents, Limits, choose_on_device, remembered_index
-from emcog.memory.stepping import Stepper
+from emcog.memory.index import Index
 
 
 @settings(max_examples=200, deadline=None)
@@ -88,150 +84,6 @@ def test_putting_off_and_choosing_on_the_device_changes_no_bit(settings, make_me
     assert host[5] == device[5]
 
 
-STEPPED = [
-    {}, {"segmentation": "SM", "n_local": 96}, {"segmentation": "SC", "contiguity": 0}, {"policy": "none"},
-    {"representative": "mean", "n_init": 0}, {"policy": ["none", "similarity"]}, {"n_init": 40},
-    {"segmentation": [9, 40, 70, 130, 131]}, {"n_mem": 0}, {"contiguity": 12}, {"tier": "file"}, {"storage": "8bit"},
-    {"tier": "host", "budget": {"accelerator": 20_000}},
-]  # fmt: skip
-
-
-ARCHITECTURES = {
-    "gemma2": {"num_hidden_layers": 4, "head_dim": 16, "sliding_window": 8, "attn_logit_softcapping": 5.0},
-    "smollm3": {"num_hidden_layers": 4, "no_rope_layers": [1, 0, 1, 0]},
-    "phi3": {"partial_rotary_factor": 0.5}, "qwen3": {"head_dim": 16}, "olmo2": {}, "granite": {}, "qwen2": {},
-    "mistral": {"sliding_window": None},
-}  # fmt: skip
-
-
-def steps(memory, ids, n, replays):
-    """Token by token, now and then a longer chunk and a fork; logits of each token, and the memory after all."""
-    memory.reader.waits = memory.reader.chooses = memory.reader.replays = replays
-    memory.read(ids[:n])
-    logits, place = [], n
-    for size in (1,) * 60 + (16, 1, 1, 16, 2) + (1,) * 30:
-        logits.append(memory.reader.read_chunk(ids[place : place + size]))
-        place += size
-        if place == n + 40:
-            fork = memory.fork()
-            logits += [fork.reader.read_chunk(ids[k : k + 1]) for k in range(20)]
-            logits.append(fork.reader.read_chunk(ids[:16]))
-    return torch.cat(logits), fork
-
-
-@pytest.mark.parametrize("kind", ARCHITECTURES)
-def test_a_step_of_fixed_shapes_is_the_usual_one_in_other_models(kind, make_memory, make_model, some_ids):
-    check_steps(load_lm(make_model(kind, **ARCHITECTURES[kind])), 300, {}, make_memory, some_ids)
-
-
-@pytest.mark.parametrize("settings", STEPPED)
-@pytest.mark.parametrize("n", [3, 20, 300])
-def test_a_step_of_fixed_shapes_is_the_usual_one(n, settings, llama, make_memory, some_ids):
-    check_steps(llama, n, settings, make_memory, some_ids)
-
-
-def check_steps(lm, n, settings, make_memory, some_ids):
-    found = []
-    for replays in (False, True):
-        memory = make_memory(lm=lm, **settings)
-        logits, fork = steps(memory, some_ids(600), n, replays)
-        assert (memory.reader._stepper is not None) == replays
-        memory.reader.settle()
-        received = [layer.received for layer in memory.reader.layers.values()]
-        found.append((logits, memory.recalls, fork.recalls, received, memory.reader.starts.rows))
-    usual, fixed = found
-    torch.testing.assert_close(fixed[0], usual[0], atol=1e-4, rtol=0)
-    for theirs, ours in zip(usual[1:3], fixed[1:3], strict=True):
-        pd.testing.assert_frame_equal(ours.drop(columns="event"), theirs.drop(columns="event"), atol=1e-4)
-        # Stretches that come back have equal scores.
-        assert (ours["event"] != theirs["event"]).sum() <= 0.005 * len(theirs)
-    np.testing.assert_array_equal(fixed[4], usual[4])
-    for theirs, ours in zip(usual[3], fixed[3], strict=True):
-        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
-
-
-class Replayed:
-    """Stands in for a CUDA graph: what was recorded has its tensors filled anew."""
-
-    def __init__(self, work):
-        self.work, self.found = work, work()
-
-    def replay(self):
-        new = self.work()
-        for old, now in zip((self.found.logits, *parts_of(self.found)), (new.logits, *parts_of(new)), strict=True):
-            old.copy_(now)
-
-
-def parts_of(found):
-    for group in (found.fresh, found.choices, found.received):
-        for one in group.values():
-            yield from [one] if isinstance(one, torch.Tensor) else one
-
-
-@pytest.fixture
-def recorded(monkeypatch):
-    """Lets a CPU record steps; gives those that it recorded."""
-    graphs = []
-
-    def record(stepper):
-        queues = stepper._queues.clone()
-        graphs.append(Replayed(stepper._compute))
-        stepper._queues.copy_(queues)  # what is recorded is not done yet
-        return graphs[-1], graphs[-1].found
-
-    init = Stepper.__init__
-    monkeypatch.setattr(
-        Stepper, "__init__", lambda self, reader: (init(self, reader), setattr(self, "_records", True))[0]
-    )
-    monkeypatch.setattr(Stepper, "_record", record)
-    monkeypatch.setattr(torch.cuda, "get_sync_debug_mode", lambda: 0)
-    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", lambda mode: None)
-    return graphs
-
-
-@pytest.mark.parametrize("settings", [{}, {"segmentation": "SM", "n_local": 96}, {"policy": ["none", "similarity"]}])
-def test_what_is_recorded_is_taken_from_where_it_lies(settings, llama, make_memory, some_ids, recorded):
-    check_steps(llama, 300, settings, make_memory, some_ids)
-    assert len(recorded) > 4  # windows move, indices and logs grow
-
-
-@pytest.mark.filterwarnings("ignore:called a synchronizing")
-def test_a_model_in_which_the_host_waits_is_not_recorded(make_memory, some_ids, recorded):
-    memory, ids = make_memory(), some_ids(130)
-    memory.read(ids[:100])
-    usual = memory.fork()
-    memory.reader.replays = True
-    layer = memory.lm.model.model.layers[1]
-    hook = layer.register_forward_pre_hook(
-        lambda *_: warnings.warn("called a synchronizing CUDA operation", stacklevel=1)
-    )
-    try:
-        with pytest.warns(UserWarning, match="cannot be recorded"):
-            ours = [memory.reader.read_chunk(ids[k : k + 1]) for k in range(100, 130)]
-    finally:
-        hook.remove()
-    theirs = [usual.reader.read_chunk(ids[k : k + 1]) for k in range(100, 130)]
-    torch.testing.assert_close(torch.cat(ours), torch.cat(theirs), atol=1e-4, rtol=0)
-    assert not recorded
-
-
-def test_generation_takes_the_step(make_memory, some_ids, recorded):
-    found = []
-    for replays in (False, True):
-        memory = make_memory()
-        memory.read(some_ids(200))
-        memory.reader.replays = replays
-        before = vars(memory.lm.model).get("forward")
-        options = {"max_new_tokens": 30, "do_sample": False, "eos_token_id": None, "return_dict_in_generate": True}
-        output = memory.generate(some_ids(20), output_logits=True, **options)
-        more = memory.generate(None, output_hidden_states=True, **options)
-        found.append((output.sequences, torch.cat(output.logits), more.sequences, len(more.hidden_states)))
-        assert vars(memory.lm.model).get("forward") is before
-    assert recorded
-    torch.testing.assert_close(found[1][1], found[0][1], atol=1e-4, rtol=0)
-    assert found[0][0].equal(found[1][0]) and found[0][2].equal(found[1][2]) and found[0][3] == found[1][3] == 30
-
-
 def test_the_host_looks_a_chunk_later_where_the_window_allows(make_memory, some_ids):
     memory = make_memory(n_local=96, segmentation="SM")
     reader, ids = memory.reader, some_ids(400)
@@ -260,3 +112,33 @@ def test_a_chunk_that_fails_leaves_what_was_put_off(make_memory, some_ids):
     assert memory.recalls.equals(wanted.recalls)
     assert (memory.reader.starts.rows == wanted.reader.starts.rows).all()
     assert (memory.reader.surprisal.rows[1:] == wanted.reader.surprisal.rows[1:]).all()
+
+
+def test_events_are_taken_in_once_though_it_is_interrupted(make_memory, some_ids, monkeypatch):
+    memory, usual = make_memory(), make_memory()
+    for one in (memory, usual):
+        one.reader.read_chunk(some_ids(16))
+    add, calls = Index.add, []
+
+    def interrupted(index, vectors):
+        calls.append(len(vectors))
+        add(index, vectors[:1] if len(calls) == 3 else vectors)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Index, "add", interrupted)
+    broken = 0
+    for start in range(16, 256, 16):
+        piece = some_ids(256)[start : start + 16]
+        try:
+            memory.reader.read_chunk(piece)
+        except KeyboardInterrupt:
+            broken += 1
+            memory.reader.read_chunk(piece)
+    monkeypatch.undo()
+    for start in range(16, 256, 16):
+        usual.reader.read_chunk(some_ids(256)[start : start + 16])
+    assert broken == 1
+    for ours, theirs in zip(memory.reader.layers.values(), usual.reader.layers.values(), strict=True):
+        assert ours.index.count == theirs.index.count > 4
+        assert ours.index.rows(0, ours.index.count).equal(theirs.index.rows(0, theirs.index.count))
