@@ -104,8 +104,11 @@ class Recorder:
         """Put right what torch leaves undone where a recording fails: memory still goes to it, and random numbers wait
         for its end, until another ends well."""
         pool, self._pool = self._pool, None
-        with contextlib.suppress(RuntimeError, AttributeError):
-            torch._C._cuda_endAllocateToPool(self.device.index or 0, pool)
+        index = torch.cuda.current_device() if self.device.index is None else self.device.index
+        with contextlib.suppress(
+            RuntimeError, AttributeError, TypeError
+        ):  # no public name, and not every torch needs it
+            torch._C._cuda_endAllocateToPool(index, pool)
         with contextlib.suppress(RuntimeError):
             self._record(lambda: torch.zeros(1, device=self.device))
         self._pool = None
