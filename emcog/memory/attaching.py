@@ -53,7 +53,6 @@ class _Hooks:
 
     def __init__(self, owner: Owner):
         self.owner, self.reader = owner, owner.reader
-        self.inside = False
         self.wanted: Any = None
         self.as_tuple = False
         self.last = np.empty(0, dtype=np.int64)
@@ -61,7 +60,7 @@ class _Hooks:
 
     def before(self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Read all but the last piece, and let the pass that was asked for read that."""
-        if self.inside:
+        if not self.reader.attends:
             return None
         ids = kwargs.get("input_ids", args[0] if args else None)
         if ids is None or kwargs.get("inputs_embeds") is not None:
@@ -95,36 +94,28 @@ class _Hooks:
 
     def _read(self, ids: np.ndarray, label: int, n_pending: int) -> None:
         """Read in chunks; keep the logits of the caller's own tokens if all are asked for."""
-        self.before_last, self.inside = [], True
+        self.before_last = []
         keep = isinstance(self.wanted, int) and self.wanted == 0
         chunk = int(self.reader.config.chunk or 1)
-        try:
-            for start in range(0, len(ids), chunk):
-                piece = ids[start : start + chunk]
-                following = int(ids[start + chunk]) if start + chunk < len(ids) else label
-                logits = self.reader.forward(piece, following)
-                if keep:
-                    self.before_last.append(logits[max(0, n_pending - start) :])
-        finally:
-            self.inside = False
+        for start in range(0, len(ids), chunk):
+            piece = ids[start : start + chunk]
+            following = int(ids[start + chunk]) if start + chunk < len(ids) else label
+            logits = self.reader.forward(piece, following)
+            if keep:
+                self.before_last.append(logits[max(0, n_pending - start) :])
 
     def forward(self, own: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """The model's own, or what a device replays of it, which gives the same logits, and nothing beside."""
         more = ("output_hidden_states", "output_attentions")
-        if self.inside or any(kwargs.get(name) or getattr(self.reader.lm.model.config, name, False) for name in more):
-            return own(*args, **kwargs)
-        self.inside = True
-        try:
-            logits = self.reader.replay(self.last)
-        finally:
-            self.inside = False
+        asked = any(kwargs.get(name) or getattr(self.reader.lm.model.config, name, False) for name in more)
+        logits = None if asked or not self.reader.attends else self.reader.replay(self.last)
         if logits is None:
             return own(*args, **kwargs)
         return CausalLMOutputWithPast(logits=logits[None], past_key_values=self.reader.cache)
 
     def after(self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
         """Take in the last piece, and give back the logits that were asked for."""
-        if self.inside:
+        if not self.reader.attends:
             return None
         self.reader.finish(self.last, output.logits[0], None)
         self.owner.sync()

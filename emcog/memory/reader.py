@@ -98,6 +98,7 @@ class Reader:
         self.chooses = self.lm.device.type == "cuda" and not self.reference
         self.replays = self.chooses
         self._stepper: Stepper | None = None
+        self._calls = False
         self._places: dict[torch.device, DeviceEvents] = {}
         self._late: _Late | None = None
         self._n_known = 0  # tokens whose surprisal is known or on its way
@@ -129,7 +130,7 @@ class Reader:
     def attention(self) -> Iterator[None]:
         """Within this context the model attends through this memory; afterwards it is as it was before."""
         model, decoder = self.lm.model, self.lm.model.get_decoder()
-        before = decoder.config._attn_implementation
+        before, outer = decoder.config._attn_implementation, ALL_ATTENTION_FUNCTIONS.get(NAME)
         self._stepper = None
         try:
             ALL_ATTENTION_FUNCTIONS[NAME] = self._attention
@@ -139,7 +140,15 @@ class Reader:
         finally:
             self._stepper = None
             model.set_attn_implementation(before)
-            del ALL_ATTENTION_FUNCTIONS[NAME]
+            if outer is None:
+                del ALL_ATTENTION_FUNCTIONS[NAME]
+            else:  # this was within another memory's context, or its own
+                ALL_ATTENTION_FUNCTIONS[NAME] = outer
+
+    @property
+    def attends(self) -> bool:
+        """Whether the model attends through this memory, and is not called by it just now."""
+        return not self._calls and ALL_ATTENTION_FUNCTIONS.get(NAME) is self._attention
 
     @torch.no_grad()
     def read_chunk(self, ids: np.ndarray, label: int | None = None) -> torch.Tensor:
@@ -157,6 +166,7 @@ class Reader:
         try:
             logits = self.replay(ids)
             if logits is None:
+                self._calls = True
                 logits = self.lm.model(
                     input_ids=upload(ids, device)[None],
                     position_ids=torch.arange(len(ids), device=device)[None],
@@ -166,6 +176,8 @@ class Reader:
         except BaseException:
             self.roll_back()
             raise
+        finally:
+            self._calls = False
         self.finish(ids, logits, label)
         return logits
 
@@ -177,10 +189,10 @@ class Reader:
             self._stepper = Stepper(self)
         before = ALL_ATTENTION_FUNCTIONS[NAME]
         try:
-            ALL_ATTENTION_FUNCTIONS[NAME] = self._stepper.attention
+            self._calls, ALL_ATTENTION_FUNCTIONS[NAME] = True, self._stepper.attention
             logits, self._choices, received = self._stepper.run(int(ids[0]))
         finally:
-            ALL_ATTENTION_FUNCTIONS[NAME] = before
+            self._calls, ALL_ATTENTION_FUNCTIONS[NAME] = False, before
         for layer, some in received.items():
             self.note(layer, some)
         return logits

@@ -296,7 +296,9 @@ def take_in(memories: Iterable[LayerMemory]) -> None:
         if memory.coming:
             shape = memory.layer.shape
             alone = memory.number if shape.device.type == "cpu" else None
-            groups.setdefault((shape, memory.layer.heads, memory.first, alone), []).append(memory)
+            first, number = memory.first, memory.coming[0].number  # others than these where one was interrupted
+            kind = (shape, memory.layer.heads, first, number, len(memory.coming), alone)
+            groups.setdefault(kind, []).append(memory)
     for group in groups.values():
         for start in range(0, len(group), TOGETHER):
             _take_in(group[start : start + TOGETHER])

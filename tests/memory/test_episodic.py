@@ -141,6 +141,38 @@ def test_attached_to_plain_transformers(llama, some_ids, make_memory):
         torch.testing.assert_close(model(ids).logits, plain, atol=0, rtol=0)
 
 
+@pytest.mark.parametrize("replays", [False, True])
+def test_a_memory_within_another_s_context_or_its_own(replays, llama, some_ids, make_memory):
+    ids, options = some_ids(200), {"max_new_tokens": 5, "do_sample": False, "eos_token_id": None}
+
+    def make():
+        memory = make_memory()
+        memory.read(ids[:100])
+        memory.reader.replays = replays
+        return memory
+
+    def speak():
+        given = torch.from_numpy(ids[107:120])[None]
+        return llama.model.generate(given, attention_mask=torch.ones_like(given), **options)[0, 13:].tolist()
+
+    memory = make()
+    read = memory.fork().read(ids[100:140])["surprisal"].to_numpy()
+    answer = memory.ask(ids[:7], **options)
+    with memory.attach():
+        spoken = speak()
+    memory, other = make(), make()
+    with memory.attach():
+        assert (memory.ask(ids[:7], **options) == answer).all()
+        with other.attach():
+            assert speak() == spoken
+        assert other.n_tokens == 100 + 13 + 4 and memory.n_tokens == 100  # the last new token was not given back
+        assert speak() == spoken
+    memory = make()
+    with memory.attach():
+        np.testing.assert_array_equal(memory.read(ids[100:140])["surprisal"], read)
+    assert memory.n_tokens == 140
+
+
 def test_an_error_while_attached_leaves_all_as_it_was(llama, some_ids, make_memory):
     memory = make_memory()
     memory.read(some_ids(60))
