@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,10 @@ from emcog.excerpts import first_words
 from emcog.files import write_files
 from emcog.lm import load_lm
 from emcog.memory import EpisodicLM, MemoryConfig, read_manifest
-from emcog.memory.saving import LOCK
+from emcog.memory.saving import BOOKS, LOCK
 from emcog.records import parse_json
 from emcog.transcript import Transcript
 
-BOOKS = "books.json"
 ENTRY = {"name": str, "sha256": str, "n_characters": int, "first_token": int, "first_character": int}
 SHARE = 20
 """Saving takes at most one part in so many of the time."""
@@ -89,7 +89,7 @@ class Shelf:
         return cls(folder, found)
 
     def place(self, book: Transcript, memory: EpisodicLM) -> int:
-        """Tokens of a book that the memory has read already; a book that is new is put on the shelf.
+        """Tokens of a book that the memory has read already, be it before others; a new one is put on the shelf.
 
         Raises
         ------
@@ -102,6 +102,10 @@ class Shelf:
             done = memory.text[last["first_character"] :]
             if last["sha256"] == book.sha256 and book.text.startswith(done):
                 return memory.n_tokens - int(last["first_token"])
+            for entry, following in pairwise(self.books):
+                place = slice(entry["first_character"], following["first_character"])
+                if entry["sha256"] == book.sha256 and memory.text[place] == book.text:  # read before others
+                    return int(following["first_token"] - entry["first_token"])
             if len(done) < last["n_characters"]:
                 raise OptionError(
                     f"{self.folder} is in the midst of {last['name']}, and {book.name} is another book or was changed: "

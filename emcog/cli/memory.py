@@ -55,7 +55,7 @@ def memory(
 
 def _books(shelf: list[dict[str, Any]], n_tokens: int) -> list[dict[str, Any]]:
     """Each book's name, its first token, and how many tokens were read until the next one began."""
-    ends = [*[book["first_token"] for book in shelf[1:]], n_tokens]
+    ends = [*[book["first_token"] for book in shelf[1:]], n_tokens] if shelf else []
     return [
         {"name": book["name"], "sha256": book["sha256"], "first_token": book["first_token"],
          "tokens": max(0, end - book["first_token"])}

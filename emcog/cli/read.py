@@ -35,7 +35,7 @@ def read(
     window: Annotated[int | None, _option(EVENTS, "Tokens over which they are taken; default: 512.")] = None,
     min_event: Annotated[int | None, _option(EVENTS, "Fewest tokens of an event; default: 8.", "--min-event")] = None,
     max_event: Annotated[
-        int | None, _option(EVENTS, "Most tokens of an event; default: 128, n-mem if less.", "--max-event")
+        int | None, _option(EVENTS, "Most tokens of an event; default: 128, or what n-mem holds.", "--max-event")
     ] = None,
     refine_layers: Annotated[
         str | None,
@@ -92,7 +92,8 @@ def read(
 ) -> None:
     """Read a book into a memory, to be asked with emcog ask.
 
-    The same command goes on where it was interrupted, even killed; another book is read after those before.
+    The same command goes on where it was interrupted, even killed; another book is read after those before, and one
+    that was read before is left alone.
 
     The settings of a memory are those that it was begun with.
     """

@@ -65,6 +65,8 @@ class _Hooks:
         ids = kwargs.get("input_ids", args[0] if args else None)
         if ids is None or kwargs.get("inputs_embeds") is not None:
             raise ModelError("a memory reads token ids: give input_ids, not inputs_embeds")
+        if kwargs.get("use_cache") is False:
+            raise ModelError("a memory is the model's cache, and each token goes in once: leave out use_cache=False")
         if ids.shape[0] != 1:
             raise ModelError(
                 f"a memory reads one text at a time, got {ids.shape[0]} at once: generate without beams and with one "

@@ -123,8 +123,15 @@ class MemoryConfig:
                 raise OptionError('compat="reference" has representative="top" only')
             if self.segmentation not in ("S", "SM", "SC", "F"):
                 raise OptionError('compat="reference" knows the segmentations S, SM, SC and F only')
-        elif self.contiguity >= 1 and self.n_mem is not None and self.contiguity > self.n_mem:
-            raise OptionError(f"contiguity={self.contiguity:g} tokens exceed n_mem={self.n_mem}")
+        elif self.n_mem:
+            if self.contiguity > max(1, self.n_mem):
+                raise OptionError(f"contiguity={self.contiguity:g} tokens exceed n_mem={self.n_mem}")
+            left = self.n_mem - share_of(self.contiguity, self.n_mem)
+            if left < self.min_event:
+                raise OptionError(
+                    f"contiguity={self.contiguity:g} leaves {left} of n_mem={self.n_mem} tokens for similar events, "
+                    f"fewer than min_event={self.min_event}: give less to neighbours, or a larger n_mem"
+                )
 
     def resolve(self, limit: int, n_layers: int) -> "MemoryConfig":
         """The same settings with every None that depends on a model filled in.
@@ -138,8 +145,9 @@ class MemoryConfig:
         n_mem = n_local // 2 if self.n_mem is None else self.n_mem
         chunk = max(1, min(512, n_local // 2)) if self.chunk is None else self.chunk
         max_event = self.max_event
-        if max_event is None:
-            max_event = max(min(128, n_mem or 128), 2 * self.min_event - 1)
+        if max_event is None:  # what fits beside neighbours in time
+            fits = n_mem if self.compat == "reference" else n_mem - share_of(self.contiguity, n_mem)
+            max_event = max(min(128, fits or 128), 2 * self.min_event - 1)
         layers = self.refine_layers
         if layers is None:
             layers = n_layers // 2
@@ -159,6 +167,11 @@ class MemoryConfig:
     def as_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold; `MemoryConfig(**values)` gives the same settings."""
         return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+
+
+def share_of(contiguity: float, n_mem: int) -> int:
+    """Tokens of `n_mem` that are for neighbours in time: a share of them, or so many if that is 1 or more."""
+    return int(contiguity * n_mem) if contiguity < 1 else min(int(contiguity), n_mem)
 
 
 def _numbers(name: str, values: Sequence[Any]) -> tuple[int, ...]:

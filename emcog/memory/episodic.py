@@ -14,10 +14,12 @@ from emcog.errors import OptionError
 from emcog.lm import load_lm
 from emcog.memory.attaching import attached
 from emcog.memory.config import MemoryConfig
+from emcog.memory.generating import check_generation
 from emcog.memory.reader import Reader
 from emcog.memory.saving import load_memory, save_memory
 from emcog.memory.tables import event_table, recall_table, token_table
 from emcog.memory.text import Encoded, TextLog, decode, spans_of
+from emcog.options import check_number
 
 Progress = Callable[[int, int], None] | None
 
@@ -88,6 +90,7 @@ class EpisodicLM:
         the source), surprisal (bits, as it was read, with what was recalled; NaN for a first token without BOS).
         """
         found = Encoded(source, self.lm)
+        start = int(check_number("start", start, low=0, high=len(found.ids), integer=True))
         self._begin(found.is_text)
         first = self.n_tokens
         self._give_boundaries(found, start)
@@ -118,10 +121,10 @@ class EpisodicLM:
         The new text as a str where the model has a tokenizer and the prompt was no list of ids, otherwise the new
         token ids, int64 (n,). With return_dict_in_generate=True, what transformers returns.
         """
-        prompted = prompt is not None and len(prompt if not hasattr(prompt, "text") else prompt.text) > 0
+        check_generation(self.lm.model, options)
         ids, with_ids = np.empty(0, dtype=np.int64), False
-        if prompted:
-            found = Encoded(prompt, self.lm)
+        found = None if prompt is None else Encoded(prompt, self.lm)
+        if found is not None and len(found.ids):
             with_ids = not found.is_text
             self._begin(found.is_text)
             self._give_boundaries(found, 0)

@@ -48,6 +48,7 @@ class Window:
         self._raw, self._key, self._value = (torch.empty(0) for _ in range(3))
         self._turned = True  # the rotated keys are there
         self._shared = False  # a fork looks at the same buffers
+        self._blank = False  # places that never held anything are zero
 
     @property
     def pair(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -76,6 +77,10 @@ class Window:
         later (`push_at`)."""
         self._make_room(1, self._raw, self._value)
         self._turn(turn)
+        if not self._blank:  # where the device alone knows what they hold, other places are looked at too
+            for buffer in (self._raw, self._key, self._value):
+                buffer[:, :, : self.start], buffer[:, :, self.stop :] = 0, 0
+            self._blank = True
         return self._raw, self._key, self._value
 
     def push_at(
@@ -104,9 +109,9 @@ class Window:
         old = (self._raw, self._key, self._value)
         held, moves = slice(self.start, self.stop), capacity > 0 and end > capacity
         capacity = self.reach - 1 + self.room
-        # Zeros, since places that hold nothing are looked at too where the device alone knows which do (`push_at`).
-        self._raw, self._key = (key.new_zeros(*key.shape[:2], capacity, key.shape[3]) for _ in range(2))
-        self._value = value.new_zeros(*value.shape[:2], capacity, value.shape[3])
+        self._raw, self._key = (key.new_empty(*key.shape[:2], capacity, key.shape[3]) for _ in range(2))
+        self._value = value.new_empty(*value.shape[:2], capacity, value.shape[3])
+        self._blank = False
         begin = 0 if moves else self.start
         if count := self.stop - self.start:
             for before, after in zip(old, (self._raw, self._key, self._value), strict=True):

@@ -12,7 +12,7 @@ import torch
 from emcog.lm.transfer import upload
 from emcog.memory.choosing import Choice, choose, rank_events, token_index
 from emcog.memory.choosing_on_device import DeviceChoice, DeviceEvents, Limits, choose_on_device, remembered_index
-from emcog.memory.config import MemoryConfig
+from emcog.memory.config import MemoryConfig, share_of
 from emcog.memory.index import Index, mean_vectors, top_vectors
 from emcog.memory.layout import Layer
 from emcog.memory.log import Fetched, LayerLog, Sight
@@ -115,8 +115,7 @@ class LayerMemory:
     @property
     def share(self) -> int:
         """Tokens of the budget that are for neighbours: a share of it, or so many if that is 1 or more."""
-        budget, contiguity = int(self.config.n_mem or 0), self.config.contiguity
-        return int(contiguity * budget) if contiguity < 1 else min(int(contiguity), budget)
+        return share_of(self.config.contiguity, int(self.config.n_mem or 0))
 
     def find_by_all(self, config: MemoryConfig) -> None:
         """Go on with other settings, whose representative is "all"."""

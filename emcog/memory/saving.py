@@ -34,7 +34,12 @@ if TYPE_CHECKING:
     from emcog.memory.episodic import EpisodicLM
 
 FORMAT, FORMAT_VERSION = "emcog memory", 2
-MANIFEST, LOCK = "memory.json", "memory.lock"
+MANIFEST, LOCK, BOOKS = "memory.json", "memory.lock", "books.json"
+KINDS: dict[str, np.dtype[Any]] = {
+    "i8": np.dtype(np.int64), "f8": np.dtype(np.float64), "f4": np.dtype(np.float32), "utf8": np.dtype(np.uint8),
+    "bin": RECALL,
+}  # fmt: skip
+"""What a column's file holds, by the end of its name."""
 SEGMENT = 2**24
 """Bytes under one checksum."""
 BLOCK_ROWS = 8192
@@ -51,11 +56,16 @@ class Place:
 def save_memory(memory: "EpisodicLM", folder: str | os.PathLike[str]) -> None:
     """The work behind `EpisodicLM.save`."""
     memory.sync()
+    if not os.fspath(folder):
+        raise StorageError("save needs the name of a folder, got an empty one")
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"cannot write to {folder}: {error.strerror}; choose another folder") from error
+    others = {part.name for part in folder.iterdir()} - {BOOKS, LOCK, MANIFEST}
+    if not (folder / MANIFEST).exists() and any(not _is_ours(name) for name in others):
+        raise StorageError(f"{folder} holds other files: name a new folder for the memory")
     with _locked(folder):
         there = read_manifest(folder) if (folder / MANIFEST).exists() else None
         known = memory.place.manifest if memory.place and memory.place.folder == folder.resolve() else None
@@ -100,7 +110,7 @@ def load_memory(memory: "EpisodicLM", folder: str | os.PathLike[str], lm: LM) ->
 
 @tells_damage(0)
 def read_tables(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a saved memory holds, without its model, and also if the keys and values in it are damaged.
+    """What a saved memory holds, without its model, and also if keys, values or representatives are damaged.
 
     Returns
     -------
@@ -111,8 +121,9 @@ def read_tables(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    _check_files(folder, {**manifest, "files": {k: v for k, v in manifest["files"].items() if not _is_rows(k)}})
-    columns = {name: _read_column(folder, name, manifest) for name in manifest["files"] if not _is_rows(name)}
+    told = {name: entry for name, entry in manifest["files"].items() if not name.startswith(("layer-", "index-"))}
+    _check_files(folder, {**manifest, "files": told})
+    columns = {name: _read_column(folder, name, manifest) for name in told}
     utf8, ends = columns["text.utf8"], columns["text_end.i8"]
     n_bos, n = manifest["plain"]["n_bos"], len(ends)
     ids = np.concatenate([columns["ids.i8"], np.array(manifest["plain"]["pending"], dtype=np.int64)])[:n]
@@ -138,6 +149,8 @@ def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
         raise StorageError(
             f"{folder} holds no memory: give a folder that `emcog read --memory` or .save made"
         ) from None
+    except NotADirectoryError:
+        raise StorageError(f"{folder} is a file, and a memory is a folder: choose another name") from None
     except (OSError, ValueError) as error:
         raise StorageError(f"{path} is damaged or cannot be read ({error}): restore it from a copy") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
@@ -184,6 +197,11 @@ def _row_files(number: int, log: Any) -> Iterator[tuple[str, TieredRows]]:
     yield f"layer-{number:03d}.rows", log.rows
     if log.scales is not None:
         yield f"layer-{number:03d}.scales", log.scales
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a file may be one that a saving which was broken off has left."""
+    return name.startswith(".") or name.rpartition(".")[2] in {*KINDS, "rows", "scales", "safetensors"}
 
 
 def _is_rows(name: str) -> bool:
@@ -290,11 +308,7 @@ def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def _read_column(folder: Path, name: str, manifest: dict[str, Any]) -> np.ndarray:
-    kinds: dict[str, np.dtype[Any]] = {
-        "i8": np.dtype(np.int64), "f8": np.dtype(np.float64), "f4": np.dtype(np.float32), "utf8": np.dtype(np.uint8),
-        "bin": RECALL,
-    }  # fmt: skip
-    kind = kinds[name.rpartition(".")[2]]
+    kind = KINDS[name.rpartition(".")[2]]
     return np.fromfile(folder / name, kind, manifest["files"][name]["bytes"] // kind.itemsize)
 
 

@@ -18,7 +18,7 @@ from transformers.utils.logging import disable_progress_bar
 from emcog.cli import main
 from emcog.lm import load_lm
 from emcog.lm.load import EMBEDDED
-from emcog.memory import EpisodicLM, read_manifest, read_tables
+from emcog.memory import EpisodicLM, MemoryConfig, read_manifest, read_tables
 from emcog.paths import data_folder
 
 STORY = (data_folder("datasets") / "demo" / "late_letter.txt").read_text(encoding="utf-8")[:5000].rstrip()
@@ -348,3 +348,27 @@ def test_it_can_read_beside_other_threads(command, run):
     thread.start()
     thread.join()
     assert found == [0]
+
+
+def test_a_loop_over_books_reads_each_once(run, command, tmp_path):
+    (tmp_path / "other.txt").write_text("Another book, of a few words. " * 10)
+    for turn in range(2):
+        for book in (command()[1], "other.txt"):
+            done = run("read", book, *command()[2:], *SMALL, "--json")
+            assert done.status == 0, done.err
+            told = json.loads(done.out)
+            assert (told["read_now"] == 0) == (turn == 1) and told["tokens"] == told["read_before"] + told["read_now"]
+    told = json.loads(run("memory", tmp_path / "memory", "--json").out)
+    assert [book["tokens"] for book in told["books"]] == [told["tokens"] - books_end(told), books_end(told)]
+
+
+def books_end(told):
+    return told["tokens"] - told["books"][1]["first_token"]
+
+
+def test_a_memory_that_python_saved_is_told_of(run, lm, tmp_path):
+    memory = EpisodicLM(lm, MemoryConfig(n_local=32, n_mem=16, chunk=16, min_event=2, max_event=8))
+    memory.read("The carpenter found a letter. " * 20)
+    memory.save(tmp_path / "mine")
+    done = run("memory", tmp_path / "mine")
+    assert done.status == 0 and "not known" in done.out

@@ -247,3 +247,37 @@ def test_wrong_uses_are_answered(make_memory, some_ids):
 def test_wrong_settings_are_refused(settings, message):
     with pytest.raises(OptionError, match=message):
         MemoryConfig(**settings)
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    ({"num_beams": 2}, "one text at a time"), ({"num_return_sequences": 2, "do_sample": True}, "one text at a time"),
+    ({"use_cache": False}, "use_cache"), ({"prompt_lookup_num_tokens": 3}, "take back"), ({"foo": 3}, "no option foo"),
+    ({"max_new_tokens": 0}, "max_new_tokens"), ({"temperature": -1.0, "do_sample": True}, "temperature"),
+])  # fmt: skip
+def test_options_that_cannot_be_followed_change_nothing(options, said, make_memory, some_ids):
+    memory = make_memory()
+    memory.read(some_ids(60))
+    with pytest.raises((OptionError, ModelError), match=said) as error:
+        memory.generate(some_ids(7), **{"max_new_tokens": 3} | options)
+    assert "\n" not in str(error.value) and memory.n_tokens == 60
+    other = make_memory()
+    other.read(some_ids(60))
+    given = {"max_new_tokens": 4, "do_sample": False, "eos_token_id": None}
+    assert memory.generate(some_ids(7), **given).tolist() == other.generate(some_ids(7), **given).tolist()
+
+
+@pytest.mark.parametrize("start", [-1, 1.5, "x", None, 61])
+def test_a_start_that_is_none_changes_nothing(start, make_memory, some_ids):
+    memory = make_memory()
+    with pytest.raises(OptionError, match="start"):
+        memory.read(some_ids(60), start=start)
+    assert memory.n_tokens == 0
+
+
+def test_equal_lengths_fit_into_what_is_recalled(make_memory, some_ids):
+    for n_mem, contiguity in ((24, 0.3), (64, 0.6), (40, 20)):
+        memory = make_memory(segmentation="F", n_mem=n_mem, contiguity=contiguity, max_event=None)
+        memory.read(some_ids(400))
+        assert (memory.recalls["by"] == "similarity").any()
+    with pytest.raises(OptionError, match="leaves 3 of n_mem=256"):
+        MemoryConfig(n_mem=256, contiguity=0.99)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from emcog.errors import ModelError, StorageError
@@ -269,3 +270,25 @@ def test_another_process_goes_on(saved, llama, some_ids):
     wanted = EpisodicLM.load(saved, load_lm(llama)).read(some_ids(60))["surprisal"].to_numpy()
     again = EpisodicLM.load(saved, llama)
     assert (again.read(some_ids(60))["surprisal"].to_numpy() == wanted).all()
+
+
+def test_text_and_events_are_readable_where_representatives_are_damaged(saved):
+    wanted = read_tables(saved)
+    index = saved / "index-001.f4"
+    index.write_bytes(b"\x01" + index.read_bytes()[1:])
+    (saved / "index-000.f4").unlink()
+    for name in ("tokens", "events"):
+        pd.testing.assert_frame_equal(read_tables(saved)[name], wanted[name])
+
+
+def test_it_is_saved_where_nothing_else_lies(make_memory, some_ids, tmp_path, monkeypatch):
+    memory = make_memory()
+    memory.read(some_ids(60))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    for folder, said in (("", "name of a folder"), (tmp_path, "holds other files"), (tmp_path / "notes.txt", "notes")):
+        with pytest.raises(StorageError, match=said):
+            memory.save(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    with pytest.raises(StorageError, match="is a file"):
+        read_tables(tmp_path / "notes.txt")

@@ -1,5 +1,7 @@
 """The local window: buffers that are written behind, move to the front when they are full, and are shared by forks."""
 
+import resource
+
 import numpy as np
 import pytest
 import torch
@@ -84,3 +86,11 @@ def test_one_token_at_a_time_is_as_good_as_chunks(make_memory, some_ids):
     np.testing.assert_allclose(a[1:33], b[1:33], atol=1e-4)
     for memory in (by_chunk, by_token):
         assert all(window.stop <= memory.reader.cache.places for window in memory.reader.cache.windows.values())
+
+
+def test_room_that_is_not_used_takes_no_memory():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    window, key = Window(4_000_000, 4096), torch.ones(1, 1, 3, 16)
+    window.push(key, key, key, None)
+    window.commit(3)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB; three times 256 MB are laid out
