@@ -148,6 +148,11 @@ class MemoryConfig:
         if max_event is None:  # what fits beside neighbours in time
             fits = n_mem if self.compat == "reference" else n_mem - share_of(self.contiguity, n_mem)
             max_event = max(min(128, fits or 128), 2 * self.min_event - 1)
+            if 0 < n_mem < max_event:
+                raise OptionError(
+                    f"with min_event={self.min_event} an event may need {max_event} tokens, and n_mem={n_mem}: give a "
+                    "smaller min_event, or a larger n_mem"
+                )
         layers = self.refine_layers
         if layers is None:
             layers = n_layers // 2
