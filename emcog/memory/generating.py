@@ -17,17 +17,6 @@ GUESSES = ("assistant_model", "prompt_lookup_num_tokens", "assistant_early_exit"
 def check_generation(model: nn.Module, options: Mapping[str, Any]) -> None:
     """Raise a ModelError for options that a memory cannot follow, an OptionError for what transformers refuses, each in
     one line."""
-    for name in LINES:
-        if options.get(name) not in (None, 1):
-            raise ModelError(
-                f"{name}={options[name]}: a memory reads one text at a time: generate without beams and with one "
-                "sequence; for more, use one fork() each"
-            )
-    for name in GUESSES:
-        if options.get(name) is not None:
-            raise ModelError(f"{name}: a memory cannot take back tokens: generate without guessing ahead")
-    if options.get("use_cache") is False:
-        raise ModelError("use_cache=False: a memory is the model's cache, and each token goes in once: leave it out")
     config = copy.deepcopy(options.get("generation_config") or model.generation_config)
     given = {name: value for name, value in options.items() if name != "generation_config"}
     try:
@@ -37,6 +26,19 @@ def check_generation(model: nn.Module, options: Mapping[str, Any]) -> None:
             config.validate()
     except (ValueError, TypeError) as error:
         raise OptionError(f"options for generation: {str(error).splitlines()[0]}") from error
+    # What counts is what results: the model's own defaults may say so too.
+    result = {**config.to_dict(), **unknown}
+    for name in LINES:
+        if result.get(name) not in (None, 1):
+            raise ModelError(
+                f"{name}={result[name]}: a memory reads one text at a time: generate without beams and with one "
+                "sequence; for more, use one fork() each"
+            )
+    for name in GUESSES:
+        if result.get(name) is not None:
+            raise ModelError(f"{name}: a memory cannot take back tokens: generate without guessing ahead")
+    if result.get("use_cache") is False:
+        raise ModelError("use_cache=False: a memory is the model's cache, and each token goes in once: set it to True")
     temperature = config.temperature
     if config.do_sample and temperature is not None and not temperature > 0:
         raise OptionError(f"temperature must be above 0, got {temperature!r}; for the likeliest token, do_sample=False")

@@ -181,6 +181,10 @@ class Reader:
         self.finish(ids, logits, label)
         return logits
 
+    def events_on(self, device: torch.device) -> DeviceEvents:
+        """Where the events begin and how large they are, on a device that chooses among them."""
+        return self._places.setdefault(device, DeviceEvents(device))
+
     def replay(self, ids: np.ndarray) -> torch.Tensor | None:
         """The logits of a chunk that has begun, if it is one that a device replays."""
         if not self.replays or len(ids) > 1 or not Stepper.suits(self):

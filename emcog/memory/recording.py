@@ -17,7 +17,7 @@ PROTOTYPE = "Synchronization debug mode"
 
 
 class Recorder:
-    """Does a step, and from the third time on replays it.
+    """Does a step a few times, and then replays it.
 
     Parameters
     ----------
@@ -105,9 +105,8 @@ class Recorder:
         for its end, until another ends well."""
         pool, self._pool = self._pool, None
         index = torch.cuda.current_device() if self.device.index is None else self.device.index
-        with contextlib.suppress(
-            RuntimeError, AttributeError, TypeError
-        ):  # no public name, and not every torch needs it
+        # No public name does this, and not every torch needs it.
+        with contextlib.suppress(RuntimeError, AttributeError, TypeError):
             torch._C._cuda_endAllocateToPool(index, pool)
         with contextlib.suppress(RuntimeError):
             self._record(lambda: torch.zeros(1, device=self.device))

@@ -35,11 +35,6 @@ if TYPE_CHECKING:
 
 FORMAT, FORMAT_VERSION = "emcog memory", 2
 MANIFEST, LOCK, BOOKS = "memory.json", "memory.lock", "books.json"
-KINDS: dict[str, np.dtype[Any]] = {
-    "i8": np.dtype(np.int64), "f8": np.dtype(np.float64), "f4": np.dtype(np.float32), "utf8": np.dtype(np.uint8),
-    "bin": RECALL,
-}  # fmt: skip
-"""What a column's file holds, by the end of its name."""
 SEGMENT = 2**24
 """Bytes under one checksum."""
 BLOCK_ROWS = 8192
@@ -63,9 +58,10 @@ def save_memory(memory: "EpisodicLM", folder: str | os.PathLike[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"cannot write to {folder}: {error.strerror}; choose another folder") from error
-    others = {part.name for part in folder.iterdir()} - {BOOKS, LOCK, MANIFEST}
-    if not (folder / MANIFEST).exists() and any(not _is_ours(name) for name in others):
-        raise StorageError(f"{folder} holds other files: name a new folder for the memory")
+    if not (folder / MANIFEST).exists():
+        left = {*_columns(memory), BOOKS, LOCK}  # by a saving that was broken off
+        if any(part.name not in left and not part.name.startswith((".", "state-")) for part in folder.iterdir()):
+            raise StorageError(f"{folder} holds other files: name a new folder for the memory")
     with _locked(folder):
         there = read_manifest(folder) if (folder / MANIFEST).exists() else None
         known = memory.place.manifest if memory.place and memory.place.folder == folder.resolve() else None
@@ -199,11 +195,6 @@ def _row_files(number: int, log: Any) -> Iterator[tuple[str, TieredRows]]:
         yield f"layer-{number:03d}.scales", log.scales
 
 
-def _is_ours(name: str) -> bool:
-    """Whether a file may be one that a saving which was broken off has left."""
-    return name.startswith(".") or name.rpartition(".")[2] in {*KINDS, "rows", "scales", "safetensors"}
-
-
 def _is_rows(name: str) -> bool:
     return name.startswith("layer-")
 
@@ -308,7 +299,11 @@ def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def _read_column(folder: Path, name: str, manifest: dict[str, Any]) -> np.ndarray:
-    kind = KINDS[name.rpartition(".")[2]]
+    kinds: dict[str, np.dtype[Any]] = {
+        "i8": np.dtype(np.int64), "f8": np.dtype(np.float64), "f4": np.dtype(np.float32), "utf8": np.dtype(np.uint8),
+        "bin": RECALL,
+    }  # fmt: skip
+    kind = kinds[name.rpartition(".")[2]]
     return np.fromfile(folder / name, kind, manifest["files"][name]["bytes"] // kind.itemsize)
 
 

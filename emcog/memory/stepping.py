@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from emcog.lm.transfer import upload
-from emcog.memory.choosing_on_device import DeviceChoice, DeviceEvents, Limits, choose_on_device
+from emcog.memory.choosing_on_device import DeviceChoice, Limits, choose_on_device
 from emcog.memory.local import Near, Window
 from emcog.memory.log import Sight
 from emcog.memory.recording import Recorder
@@ -80,7 +80,7 @@ class Stepper:
         self._numbers = torch.zeros(6, dtype=torch.int64, device=self.device)
         self._queues = torch.zeros(0, 0, dtype=torch.int64, device=self.device)
         self._queues_of = -1  # the step before which they are right
-        self._events = DeviceEvents(self.device)
+        self._events = reader.events_on(self.device)
         self._table: tuple[torch.Tensor, torch.Tensor] = self._events.padded(0)
         self._tail = torch.empty(0)
         self._room = ROOM  # for tokens of no event
@@ -123,17 +123,14 @@ class Stepper:
         here = all(memory.log.on_device for memory in reader.layers.values())  # the host need not bring anything
         found: _Found = self._recorder.run(self._compute, layout, asked) if here else self._compute()
         self._queues_of = reader.step + 1
-        kept = {layer: (key.clone(), value) for layer, (key, value) in found.fresh.items() if layer in self._refine}
+        refine = reader.config.refine_layers if reader.former.refiner is not None else ()  # who keeps these keys
+        kept = {layer: (found.fresh[layer][0].clone(), found.fresh[layer][1]) for layer in refine}
         reader.cache.fresh = found.fresh | kept
         received = {}
         for layer, some in found.received.items():
             window = reader.cache.windows[layer]
             received[layer] = some[:, window.start : window.stop + 1]
         return found.logits.clone(), found.choices, received
-
-    @property
-    def _refine(self) -> list[int]:
-        return list(self.reader.config.refine_layers) if self.reader.former.refiner is not None else []
 
     def _prepare(self, token: int) -> object:
         """Bring to the device what the host knows of this step; returns all that a recorded step depends on beside."""
@@ -148,9 +145,10 @@ class Stepper:
             if memory.log.on_device:
                 memory.log.rows.reserve(reader.seen)
                 tensors += memory.log.rows.places
-            blocks = memory.index.places()
-            tensors += blocks
-            room = sum(map(len, blocks))
+            if memory.asks:
+                blocks = memory.index.places()
+                tensors += blocks
+                room = sum(map(len, blocks))
         self._events.grow_to(scene.starts, scene.ends)
         self._table = self._events.padded(room)
         budget = int(config.n_mem or 0)

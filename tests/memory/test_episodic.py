@@ -266,6 +266,16 @@ def test_options_that_cannot_be_followed_change_nothing(options, said, make_memo
     assert memory.generate(some_ids(7), **given).tolist() == other.generate(some_ids(7), **given).tolist()
 
 
+def test_a_model_whose_own_defaults_cannot_be_followed(make_memory, some_ids, monkeypatch):
+    memory = make_memory()
+    memory.read(some_ids(60))
+    monkeypatch.setattr(memory.lm.model.generation_config, "num_beams", 2)
+    with pytest.raises(ModelError, match="one text at a time"):
+        memory.generate(some_ids(7), max_new_tokens=3)
+    assert memory.n_tokens == 60
+    assert len(memory.generate(some_ids(7), max_new_tokens=3, num_beams=1, eos_token_id=None)) == 3
+
+
 @pytest.mark.parametrize("start", [-1, 1.5, "x", None, 61])
 def test_a_start_that_is_none_changes_nothing(start, make_memory, some_ids):
     memory = make_memory()

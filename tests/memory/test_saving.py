@@ -286,9 +286,16 @@ def test_it_is_saved_where_nothing_else_lies(make_memory, some_ids, tmp_path, mo
     memory.read(some_ids(60))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes.txt").write_text("mine")
-    for folder, said in (("", "name of a folder"), (tmp_path, "holds other files"), (tmp_path / "notes.txt", "notes")):
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "model.bin").write_text("mine")
+    for folder, said in (
+        ("", "name of a folder"),
+        (tmp_path, "holds other files"),
+        (tmp_path / "weights", "holds other files"),
+        (tmp_path / "notes.txt", "notes"),
+    ):
         with pytest.raises(StorageError, match=said):
             memory.save(folder)
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["model.bin", "notes.txt", "weights"]
     with pytest.raises(StorageError, match="is a file"):
         read_tables(tmp_path / "notes.txt")
